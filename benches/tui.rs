@@ -16,7 +16,7 @@ use windlass::catalog::load;
 use windlass::event::{Announced, EVENT_SCHEMA, Envelope, Event};
 use windlass::model::cluster::ClusterInfo;
 use windlass::plan::Change;
-use windlass::render::tui::{Input, Lang, Look, News, PodRow, RunView, State, draw, update};
+use windlass::render::tui::{BackendEvent, Input, Lang, Look, PodRow, RunView, State, draw, update};
 
 const WINDLASS: &str = env!("CARGO_BIN_EXE_windlass");
 const STEPS: usize = 60;
@@ -140,7 +140,7 @@ fn running() -> State {
     let catalog = Arc::new(load(&[]).unwrap());
     let mut state = State::new(look, (COLUMNS, ROWS), catalog, AnswerSources::default(), |_| true).unwrap();
     let run = RunView::new((0..STEPS).map(|step| (id(step), 600)).collect(), None);
-    tell(&mut state, News::RunStarted(Box::new(run)));
+    tell(&mut state, BackendEvent::RunStarted(Box::new(run)));
     let steps = (0..STEPS).map(|step| Announced {
         id: id(step),
         component: format!("component-{}", step / 10),
@@ -170,12 +170,12 @@ fn id(step: usize) -> String {
     format!("component-{}/release-{step}", step / 10)
 }
 
-fn tell(state: &mut State, news: News) {
-    update(state, Input::News(Box::new(news)));
+fn tell(state: &mut State, news: BackendEvent) {
+    update(state, Input::BackendEvent(Box::new(news)));
 }
 
 fn event(state: &mut State, seq: u64, event: Event) {
-    tell(state, News::Event(Envelope { seq, at: Timestamp::now(), event }));
+    tell(state, BackendEvent::Event(Envelope { seq, at: Timestamp::now(), event }));
 }
 
 /// One of the many events that a busy run has.
@@ -189,7 +189,7 @@ fn busy(number: usize) -> Event {
     }
 }
 
-fn pods(round: usize) -> News {
+fn pods(round: usize) -> BackendEvent {
     let pods = (0..PODS).map(|pod| {
         let pending = (pod + round).is_multiple_of(7);
         PodRow {
@@ -201,7 +201,7 @@ fn pods(round: usize) -> News {
             reason: if pending { "ContainerCreating".into() } else { String::new() },
         }
     });
-    News::Pods(pods.collect())
+    BackendEvent::Pods(pods.collect())
 }
 
 /// Ten seconds of a busy run: how long a frame takes, with all that happened since the one before.

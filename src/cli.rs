@@ -19,9 +19,9 @@ pub use install::{AnswerArgs, Graph, GuideArgs, InstallArgs, PlanArgs, Preflight
 pub use lock::LockArgs;
 pub use registry::RegistryArgs;
 
-use crate::model::LANGUAGES;
+use crate::model::Lang;
 
-/// Installs a data platform on Kubernetes, shows what happens, checks that it works, and can be run again.
+/// Install a data platform on Kubernetes, follow its progress and verify it; safe to run again.
 #[derive(Debug, Parser)]
 #[command(
     name = "windlass",
@@ -30,13 +30,13 @@ use crate::model::LANGUAGES;
     max_term_width = 100,
     after_help = "Examples:
   windlass                                             step by step, on screens
-  windlass --sandbox install --yes                     into the sandbox that `sandbox/up` made
+  windlass --sandbox install --yes                     into the sandbox created by `sandbox/up`
   windlass preflight --answers site.yaml               what would make an install fail
   windlass plan --answers site.yaml                    what an install would do, and why
   windlass install --answers site.yaml --yes --json    for a pipeline
   windlass status                                      what is installed, and whether it is healthy
-  windlass connect livy                                its web pages on this machine, until Ctrl-C
-  windlass uninstall --yes                             everything but the data
+  windlass connect livy                                forward its web pages to this machine, until Ctrl-C
+  windlass uninstall --yes                             remove everything except the data
 
 Exit codes: 0 done or nothing to do, 2 bad input, 3 answers missing, 4 cluster or Helm not usable,
 5 a step failed, 6 stopped, 7 installed but a check failed, 8 refused, 9 locked by another run,
@@ -66,7 +66,7 @@ pub struct Global {
     /// Use this helm instead of $WINDLASS_HELM or the one on PATH
     #[arg(long, global = true, value_name = "FILE", help_heading = "Target")]
     pub helm: Option<PathBuf>,
-    /// Lay the definitions in DIR over the built-in catalog; may be repeated
+    /// Overlay the built-in catalog with the definitions in DIR; may be repeated
     #[arg(long, global = true, value_name = "DIR", help_heading = "Input")]
     pub catalog: Vec<PathBuf>,
     /// The Helm of an offline bundle, if none is given.
@@ -81,11 +81,11 @@ pub struct Global {
     /// Print JSON, one object per line, with a schema version
     #[arg(long, global = true, help_heading = "Output")]
     pub json: bool,
-    /// Print plain lines: no colours, nothing redrawn
+    /// Print plain lines, without colours or redrawing
     #[arg(long, global = true, conflicts_with = "json", help_heading = "Output")]
     pub plain: bool,
     /// The language of questions and screens; default: that of the locale
-    #[arg(long, global = true, value_name = "en|ru", value_parser = LANGUAGES, help_heading = "Output")]
+    #[arg(long, global = true, value_name = "LANGUAGE", value_parser = Lang::CODES, help_heading = "Output")]
     pub lang: Option<String>,
     /// More output; twice to include that of libraries
     #[arg(long, short = 'v', global = true, action = clap::ArgAction::Count, help_heading = "Output")]
@@ -105,9 +105,9 @@ pub enum Command {
     #[command(after_help = "Examples:
   windlass install --answers site.yaml
   windlass install --components hdfs --set hdfs.replication=3 --yes
-  windlass install --waive resources --yes             a cluster that adds nodes by itself
+  windlass install --waive resources --yes             a cluster with an autoscaler
   windlass install --adopt livy                        take over a release my-livy that was installed by hand
-  windlass install --bundle platform.tar --registry harbor.site/mirror --yes      where there is no internet
+  windlass install --bundle platform.tar --registry harbor.site/mirror --yes      without internet access
   windlass --sandbox install --yes --set shared-libraries.source=./jars")]
     Install(InstallArgs),
     /// Check everything that an install needs, and report all findings at once
@@ -123,11 +123,11 @@ Exits with 11 if there are errors, and with 0 if there are none.")]
   windlass plan --answers site.yaml
   windlass plan --answers site.yaml --diff     with every value and field that an upgrade would change
   windlass plan --json > plan.json
-  windlass plan --graph mermaid > plan.mmd     for what shows Markdown
+  windlass plan --graph mermaid > plan.mmd     for Markdown viewers
   windlass plan --graph dot | dot -Tsvg > plan.svg
 
-If an earlier run on this machine was against the same cluster, the critical path is shown: the steps that decide how
-long it takes, by the times of that run. With --json it is a line of JSON on stderr: a plan holds no times.")]
+If this machine has an earlier run for the same cluster, the critical path is shown: the steps that determine the duration,
+based on the timings of that run. With --json it is printed to stderr as a line of JSON, because a plan contains no timings.")]
     Plan(PlanArgs),
     /// Show what is installed, whether it is ready, and when it was last verified
     Status(StatusArgs),
@@ -138,14 +138,14 @@ long it takes, by the times of that run. With --json it is a line of JSON on std
   windlass connect hdfs --endpoint NameNode
   windlass connect livy --json              the addresses as one object, then one for each event
 
-Each connection is forwarded to a pod that is ready at that time, so a replaced pod is found again. At most 64
+Each connection is forwarded to a pod that is ready at that time, so forwarding continues after a pod is replaced. At most 64
 connections to an endpoint are open at once, and one that is idle for 15 minutes is closed.
 Exits with 6 on Ctrl-C, with 2 if the component is not installed or the port is in use.")]
     Connect(ConnectArgs),
     /// Check that what is installed works: files in HDFS, a Spark job, its history
     #[command(after_help = "Examples:
   windlass verify
-  windlass verify --failover                and that the second NameNode takes over (hdfs.mode=ha)
+  windlass verify --failover                also test that the standby NameNode takes over (hdfs.mode=ha)
 
 Exits with 7 if a check failed, with 8 if nothing is installed.")]
     Verify(VerifyArgs),
@@ -156,10 +156,10 @@ Exits with 7 if a check failed, with 8 if nothing is installed.")]
     /// List the Secrets of the platform, rotate one, or refresh pull Secrets
     #[command(after_help = "Examples:
   windlass secrets list                      names, sources and users; never their content
-  windlass secrets rotate airflow.fernet_key   rotate a generated secret; what reads it is restarted
+  windlass secrets rotate airflow.fernet_key   rotate a generated secret and restart the pods that use it
   windlass secrets refresh                   update pull Secrets from their source, before a login expires
 
-Exit codes: 0 done or nothing to do, 2 bad input, 4 cluster not usable, 5 a step failed (the same command resumes),
+Exit codes: 0 done or nothing to do, 2 bad input, 4 cluster not usable, 5 a step failed (run the same command again to resume),
 8 refused (not generated, not installed), 9 locked by another run; see docs/exit-codes.md")]
     Secrets(SecretsArgs),
     /// Remove what is installed, in reverse order; the data stays unless --purge-data is given
@@ -172,10 +172,10 @@ Exit codes: 0 done or nothing to do, 2 bad input, 4 cluster not usable, 5 a step
     /// Remove the lock of another run
     #[command(
         after_help = "The lock of a killed run expires after half a minute, or is taken over at once if its process is
-known to be gone. Use this if the holder cannot be reached and is still running.
+known to be gone. Use this if the holder is still running but cannot be reached.
 
 Example:
-  windlass unlock          shows the holder, and asks"
+  windlass unlock          shows the holder, and asks for confirmation"
     )]
     Unlock,
     /// List the runs on this machine, or show one
@@ -187,10 +187,10 @@ Example:
   windlass replay events.jsonl --at 12.5 --picture run.svg")]
     Replay(ReplayArgs),
     /// Collect runs, releases, pods, events and logs for a bug report, without secrets
-    #[command(after_help = "Works on a broken or unreachable cluster, too. Nothing leaves this machine.
+    #[command(after_help = "Also works with a broken or unreachable cluster. Nothing leaves this machine.
 Data of ConfigMaps, values of environment variables, arguments and commands are omitted: only their keys are kept, and
-digests that show which are equal. In the rest, what looks like a secret and the content of Secrets of these namespaces
-are redacted in every encoding. If Secrets may not be read, a warning is printed first.
+digests that show which values are equal. Elsewhere, values that look like secrets and the content of Secrets in these
+namespaces are redacted in every encoding. If reading Secrets is not allowed, a warning is printed first.
 
 Examples:
   windlass support-bundle
@@ -203,15 +203,15 @@ Examples:
   windlass bundle push platform.tar --registry harbor.site/mirror
   windlass bundle serve platform.tar --listen 127.0.0.1:5000
 
-An offline bundle is one uncompressed tar and an OCI image layout at the same time, so that skopeo and containerd read it
-too. It is read in place, also in parts on several media: nothing is unpacked.
+An offline bundle is one uncompressed tar and an OCI image layout at the same time, so that skopeo and containerd can
+also read it. It is read in place, even when split across several media: nothing is unpacked.
 
-Exit codes: 0 done, 1 an error of this machine (a full disk: the same command resumes), 2 bad input (also a damaged
-bundle), 4 the source or the registry cannot be used, 5 a fetch or a push failed (the same command resumes), 6 stopped,
-7 data is corrupt, 8 refused (not signed by the pinned key), 9 another windlass is working on it, 11 too little room, or the
+Exit codes: 0 done, 1 a local error (disk full: run the same command again), 2 bad input (also a damaged
+offline bundle), 4 the source or the registry cannot be used, 5 a fetch or a push failed (run the same command again), 6 stopped,
+7 data is corrupt, 8 refused (not signed by the pinned key), 9 another windlass is working on it, 11 not enough space, or the
 registry is not ready for a push; see docs/exit-codes.md")]
     Bundle(BundleArgs),
-    /// Build the images that nobody publishes, without a container engine
+    /// Build images that are not published, without a container engine
     #[command(after_help = "Examples:
   windlass image list
   windlass image build livy --dist livy.zip --to registry:harbor.site/platform/livy:0.9.0-incubating")]
@@ -224,18 +224,18 @@ registry is not ready for a push; see docs/exit-codes.md")]
     Answers(AnswersFileArgs),
     /// Show, check or export the component definitions
     Catalog(CatalogArgs),
-    /// Write images.lock: every image, chart and file that the platform is made of, and where each comes from
+    /// Write images.lock: every image, chart and file that the platform consists of, and its source
     #[command(
-        after_help = "Images are found by rendering every chart in every profile, with every answer that brings images, by the
-lists of the definitions, and in the Jobs that windlass runs. Needs Helm and no cluster. Without --from no registry
-is contacted, and images that no registry has confirmed are marked as unresolved.
+        after_help = "Images are collected by rendering every chart with every profile and every answer that adds images, from the
+component definitions, and from the Jobs that windlass runs. Requires Helm, but no cluster. Without --from, no
+registry is contacted, and images that were never confirmed by a registry are marked as unresolved.
 
 Examples:
-  windlass lock                                    ./images.lock; what was resolved stays so
-  windlass lock --from harbor.site/mirror          with digests, platforms and signatures from there
+  windlass lock                                    write ./images.lock; keep what is already resolved
+  windlass lock --from harbor.site/mirror          resolve digests, platforms and signatures there
   windlass lock --from docker.io --platform linux/amd64   one platform of each image
-  windlass lock --check                            what differs from ./images.lock, or from the built-in one
-  windlass lock --why spark                        which component, object and profile bring an image
+  windlass lock --check                            compare with ./images.lock, or with the built-in lock
+  windlass lock --why spark                        show which component, object and profile use an image
   windlass lock --answers site.yaml --catalog DIR --output site.lock   a site's own charts and images
 
 Exit codes: 0 done, or no difference; 2 bad input, 4 Helm or the registry cannot be used, 8 --check found differences."
@@ -245,7 +245,7 @@ Exit codes: 0 done, or no difference; 2 bad input, 4 Helm or the registry cannot
     #[command(after_help = "Example:
   windlass completions bash > /etc/bash_completion.d/windlass")]
     Completions {
-        /// Which shell
+        /// Shell to print completions for
         shell: clap_complete::Shell,
     },
     /// Print the man page
@@ -260,7 +260,7 @@ pub struct StatusArgs {
     /// Also check HDFS, file by file, and exit with 5 if anything differs from what was installed
     #[arg(long)]
     pub drift: bool,
-    /// Watch on a screen; q quits
+    /// Watch the status on a screen; press q to quit
     #[arg(long, conflicts_with_all = ["drift", "json"])]
     pub watch: bool,
     /// Only these components
@@ -271,9 +271,9 @@ pub struct StatusArgs {
 /// `connect`.
 #[derive(Debug, Args)]
 pub struct ConnectArgs {
-    /// Which component
+    /// Component id
     pub component: String,
-    /// Listen on this port, which must be free; default: the endpoint's own port if it is free, or any
+    /// Listen on this port, which must be free; default: the endpoint's own port, or any free port if it is in use
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub port: Option<u16>,
     /// Only the endpoint with this title, as `windlass status` shows it
@@ -287,8 +287,8 @@ pub struct ConnectArgs {
 /// `verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// At the end, delete the active NameNode's pod and check that the other one takes over; clients of HDFS wait for
-    /// some seconds
+    /// Finally, delete the pod of the active NameNode and check that the standby takes over; HDFS clients are
+    /// interrupted for a few seconds
     #[arg(long)]
     pub failover: bool,
     /// Answers other than those of the last install.
@@ -299,7 +299,7 @@ pub struct VerifyArgs {
 /// `rollback`.
 #[derive(Debug, Args)]
 pub struct RollbackArgs {
-    /// Which component
+    /// Component id
     pub component: String,
     /// Skip the checks at the end
     #[arg(long)]
@@ -317,22 +317,22 @@ pub struct SecretsArgs {
 /// What to do with Secrets.
 #[derive(Debug, Subcommand)]
 pub enum SecretsCommand {
-    /// List them: keys, source, components that use them, age; never their content
+    /// List the Secrets: keys, source, components that use them, age; never their content
     #[command(after_help = "Example:
   windlass secrets list --json")]
     List,
-    /// Rotate a generated secret, and restart what reads it
+    /// Rotate a generated secret, and restart the pods that use it
     #[command(
-        after_help = "The new content is staged beside the old one, the actions that the component declares under `rotate`
-put it into effect, then the Secret and those derived from it are switched and what reads them is restarted. If it is
-killed or fails, the same command resumes.
+        after_help = "The new content is staged next to the old one and applied by the actions that the component declares under
+`rotate`; then the Secret and those derived from it are switched, and the pods that use them are restarted. If the
+rotation fails or is interrupted, run the same command again to resume.
 
 Examples:
   windlass secrets rotate airflow.fernet_key
   windlass secrets rotate postgresql.password --no-verify --yes"
     )]
     Rotate {
-        /// Which: component.question
+        /// Secret to rotate: component.question
         #[arg(value_name = "COMPONENT.QUESTION")]
         secret: String,
         /// Skip the checks at the end
@@ -349,7 +349,7 @@ Examples:
         /// Read answers from this file instead of those of the last install
         #[arg(long, value_name = "FILE")]
         answers: Option<PathBuf>,
-        /// Answer one question: component.question=answer; may be repeated
+        /// Set the answer to a question: component.question=answer; may be repeated
         #[arg(long = "set", value_name = "QUESTION=ANSWER")]
         set: Vec<String>,
     },
@@ -364,8 +364,8 @@ pub struct UninstallArgs {
     /// Delete the claims with all data, and the namespaces that windlass created if nothing else is in them
     #[arg(long)]
     pub purge_data: bool,
-    /// With --purge-data: also delete what others may use: CRDs and namespaces of charts, and namespaces that windlass
-    /// created and that hold objects of others; the plan lists them
+    /// With --purge-data: also delete shared objects: CRDs and namespaces of charts, and namespaces created by windlass
+    /// that contain objects of others; the plan lists them
     #[arg(long, requires = "purge_data")]
     pub purge_shared: bool,
     /// With --purge-data and without a terminal: the name of the context, as confirmation
@@ -376,13 +376,13 @@ pub struct UninstallArgs {
 /// `support-bundle`.
 #[derive(Debug, Args)]
 pub struct SupportArgs {
-    /// Write it to FILE instead of ./windlass-support-TIME.tar.gz
+    /// Write the support bundle to FILE instead of ./windlass-support-TIME.tar.gz
     #[arg(long, short = 'o', value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Also this namespace, in addition to those of the platform; may be repeated
     #[arg(long, value_name = "NAME")]
     pub namespace: Vec<String>,
-    /// Include ConfigMaps, environment variables and arguments, with what looks like a secret redacted
+    /// Include ConfigMaps, environment variables and arguments, with values that look like secrets redacted
     #[arg(long)]
     pub with_config: bool,
 }
@@ -405,18 +405,18 @@ pub struct AnswersFileArgs {
 /// What to do with an answers file.
 #[derive(Debug, Subcommand)]
 pub enum AnswersCommand {
-    /// Write one to fill in: every question with its help, its type and its default
+    /// Write an answers file to fill in: every question with its help, its type and its default
     Init {
-        /// Write it to FILE, which must not exist, instead of stdout
+        /// Write the answers file to FILE, which must not exist, instead of stdout
         file: Option<PathBuf>,
         /// Only these components, and what they require
         #[arg(long, value_name = "ID,…", value_delimiter = ',')]
         components: Option<Vec<String>>,
-        /// A set of sizes: small, standard or one of --catalog
+        /// Set of sizes: small, standard or one from --catalog
         #[arg(long, value_name = "NAME")]
         profile: Option<String>,
     },
-    /// Check one for mistakes and missing answers
+    /// Check an answers file for mistakes and missing answers
     Check {
         /// The file
         file: PathBuf,
@@ -428,7 +428,7 @@ pub enum AnswersCommand {
 /// `replay`.
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
-    /// A run's id, `last` for the newest, or a file of events
+    /// Run id, `last` for the newest run, or an events file
     pub run: String,
     /// Playback speed: 2 is twice as fast
     #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
@@ -436,10 +436,10 @@ pub struct ReplayArgs {
     /// Write the screen as SVG to FILE instead of playing
     #[arg(long, value_name = "FILE")]
     pub picture: Option<PathBuf>,
-    /// With --picture: at this time after the start; default: at the end
+    /// With --picture: time since the start of the run; default: the end
     #[arg(long, value_name = "SECONDS", requires = "picture")]
     pub at: Option<f64>,
-    /// With --picture: its size (100x30)
+    /// With --picture: size of the screen (100x30)
     #[arg(long, value_name = "COLUMNSxROWS", requires = "picture", value_parser = size)]
     pub size: Option<(u16, u16)>,
     /// Use only ASCII for lines and marks
@@ -470,9 +470,9 @@ pub enum CatalogCommand {
         /// Component id, or `platform`
         component: String,
     },
-    /// Check the definitions, with those of --catalog laid over
+    /// Check the component definitions, including those of --catalog
     Check,
-    /// Write the built-in definitions below a folder
+    /// Export the built-in component definitions to a folder
     Export {
         /// An empty or new folder
         dir: PathBuf,

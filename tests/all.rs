@@ -7,6 +7,8 @@
 mod api;
 #[path = "fakes/english.rs"]
 mod english;
+#[path = "fakes/example.rs"]
+mod example;
 #[path = "fakes/hadoop/mod.rs"]
 mod hadoop;
 mod pty;

@@ -174,6 +174,21 @@ async fn an_interrupted_one_resumes_and_fetches_nothing_twice() {
     assert!(std::fs::read(&path).unwrap() == std::fs::read(&whole).unwrap());
 }
 
+/// A registry may ask for minutes of patience, which whoever asks it knows.
+#[tokio::test(start_paused = true)]
+async fn a_source_that_takes_its_time_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = Site::new();
+    let planned = plan(&site, request(&site).await).await.unwrap();
+    site.fault(site.largest(), Fault::Late(Duration::from_secs(300)));
+    site.asked.lock().unwrap().clear();
+    let path = folder.path().join("late.tar");
+    create(&site, &planned, &target(&path), &silent).await.unwrap();
+    let asked = site.asked.lock().unwrap().iter().filter(|(digest, _)| *digest == site.largest()).count();
+    assert_eq!(asked, 1, "it is asked for once");
+    verify(&open(&path).unwrap(), &|_| ()).unwrap();
+}
+
 #[tokio::test]
 async fn a_wrong_blob_is_refused_by_name_and_a_broken_connection_is_not() {
     let folder = tempfile::tempdir().unwrap();

@@ -379,7 +379,7 @@ fn what_definitions_get_wrong_is_reported_with_its_line() {
     let message = with("text: x\n{% if false %}\nmore: {{ 'a|b' | tojsn }}\n{% endif %}\n");
     assert_eq!(message, "one/values.yaml.j2:3:1: unknown filter `tojsn`");
     let message = with("text: x\ntyop: 1\n");
-    assert!(message.starts_with("one/values.yaml.j2:2:1: the chart refuses `tyop`"), "{message}");
+    assert!(message.starts_with("one/values.yaml.j2:2:1: the chart rejects `tyop`"), "{message}");
     let message = with("text: x\nother: {{ self.nothing.here }}\n");
     assert!(
         message.starts_with("one/values.yaml.j2:2:1: `self.nothing` is undefined in `other: {{ self.nothing.here }}`"),

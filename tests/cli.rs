@@ -37,7 +37,7 @@ fn an_answers_file_from_nothing_to_good() {
     let (code, output, _) = windlass(&["answers", "check", path]);
     assert_eq!(code, 2);
     for said in [
-        "expected a whole number, found a text",
+        "expected a whole number, found a string",
         "did you mean `hdfs.replication`?",
         "expected answers below `nonsense`",
     ] {
@@ -279,6 +279,18 @@ fn catalog_check_tries_what_is_optional_and_each_that_exports_the_same() {
         "{found:?}"
     );
     assert!(found[0].starts_with("never/component.yaml:1:1: kaf and kof both export"), "{found:?}");
+}
+
+/// What docs/adding-a-component.md has its readers write.
+#[test]
+fn the_example_of_the_page_about_components_has_no_mistakes() {
+    let folder = tempfile::tempdir().unwrap();
+    crate::example::write(folder.path());
+    let catalog = folder.path().to_str().unwrap();
+    let (code, output, err) = windlass(&["catalog", "check", "--catalog", catalog, "--helm", "/nowhere/helm"]);
+    assert!(code == 0 && output.starts_with("no mistakes; "), "{output}{err}");
+    let (code, output, err) = windlass(&["catalog", "show", "cache", "--catalog", catalog]);
+    assert!(code == 0 && output.contains("cache.password"), "{output}{err}");
 }
 
 #[test]

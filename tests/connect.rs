@@ -350,7 +350,7 @@ async fn status_shows_the_addresses_from_outside_and_the_logins() {
     let (endpoint, _, text) = status().await;
     let none = "the cluster has no ingress controller (no IngressClass)";
     assert_eq!((&endpoint["closed"], &endpoint["ingress"]), (&json!(none), &Value::Null));
-    assert!(text.contains(&format!("not from outside: {none}")), "{text}");
+    assert!(text.contains(&format!("not reachable from outside: {none}")), "{text}");
 
     place.api.objects().put("/apis/networking.k8s.io/v1/ingressclasses/nginx", json!({"spec": {}}));
     let (endpoint, ..) = status().await;

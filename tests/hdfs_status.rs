@@ -107,7 +107,7 @@ async fn what_is_well_is_shown_below_the_component() {
     assert_eq!(code, 0, "{text}");
     for line in [
         format!("    NameNodes     active {}, standby {}\n", hdfs.namenodes[0], hdfs.namenodes[1]),
-        "    JournalNodes  3 of 3 in sync, 1 may be lost\n".to_owned(),
+        "    JournalNodes  3 of 3 in sync, failures tolerated: 1\n".to_owned(),
         "    DataNodes     3 live, 0 dead, 0 decommissioning\n".to_owned(),
         "    blocks        0 missing, 0 under-replicated\n".to_owned(),
         "    checkpoint    16m ago, 26 transactions since\n".to_owned(),
@@ -129,7 +129,7 @@ async fn what_is_bad_counts_in_the_exit_code_and_a_warning_does_not() {
     let (code, row) = place.json().await;
     assert_eq!((code, &row["state"]), (5, &json!("unhealthy")), "{row}");
     let reason = row["reasons"][0].as_str().unwrap();
-    assert!(reason.starts_with("1 block is missing (1 of them of files with one copy)"), "{reason}");
+    assert!(reason.starts_with("1 block is missing (1 of them in files with replication 1)"), "{reason}");
     let (_, text) = place.status(&[]).await;
     assert!(text.contains("    unhealthy: 1 block is missing") && text.contains("\n1 unhealthy\n"), "{text}");
 
@@ -158,7 +158,7 @@ async fn who_may_not_forward_ports_gets_a_note_and_no_more() {
     place.api.objects().no_forward = true;
     let (code, text) = place.status(&[]).await;
     assert_eq!(code, 0, "{text}");
-    assert!(text.contains("    NameNode      not asked my-nn-0\n"), "{text}");
+    assert!(text.contains("    NameNode      not queried my-nn-0\n"), "{text}");
     let note = "    note: NameNode my-nn-0 was not queried: failed to open a port-forward to pod far/my-nn-0 port 9870";
     assert!(text.contains(note) && text.contains("HTTP 403"), "{text}");
     let (code, row) = place.json().await;

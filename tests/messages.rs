@@ -12,6 +12,7 @@ use clap::CommandFactory as _;
 
 use crate::english::english_in;
 use polib::message::{Message, MessageView};
+use windlass::model::Lang;
 
 /// Words and texts of the screens first, then by the English.
 fn key(message: &dyn MessageView) -> (bool, String, String) {
@@ -95,7 +96,14 @@ fn every_text_is_in_the_table_and_no_other() {
     assert!(stale.is_empty(), "tests/messages/not-shown.json has what the code has not: {stale:#?}");
     texts.retain(|text, _| !silent.contains(text));
     texts.extend(help().into_iter().map(|text| (text, "cli".to_owned())));
-    let path = table("ru.po");
+    for lang in Lang::ALL.into_iter().filter(|lang| *lang != Lang::default()) {
+        is_whole(lang, &texts);
+    }
+}
+
+/// Whether a language's table has just these texts; or makes it so.
+fn is_whole(lang: Lang, texts: &BTreeMap<String, String>) {
+    let path = table(&format!("{}.po", lang.code()));
     let mut catalog = polib::po_file::parse(&path).unwrap();
     let known: BTreeMap<String, bool> = catalog
         .messages()
@@ -122,8 +130,9 @@ fn every_text_is_in_the_table_and_no_other() {
     let gone: Vec<&String> = known.keys().filter(|text| !texts.contains_key(*text)).collect();
     assert!(
         missing.is_empty() && gone.is_empty(),
-        "{} not translated: {missing:#?}\nnot in the code: {gone:#?}",
-        missing.len()
+        "{} not translated into `{}`: {missing:#?}\nnot in the code: {gone:#?}",
+        missing.len(),
+        lang.code()
     );
 }
 

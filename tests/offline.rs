@@ -2,6 +2,8 @@
 
 #[path = "offline/guided.rs"]
 mod guided;
+#[path = "offline/install.rs"]
+mod install;
 #[path = "offline/push.rs"]
 mod push;
 #[path = "offline/serve.rs"]

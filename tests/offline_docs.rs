@@ -25,6 +25,7 @@ bundle push | tests/offline/push.rs | fn what_came_from_one_registry_arrives_in_
 bundle push | tests/offline/push.rs | fn parts_of_a_signed_one_go_where_names_have_fewer_parts( | --key --flatten --max-depth --registry-config --plain-http
 bundle push | tests/offline/serve.rs | fn others_are_served_by_tls_unless_it_is_named( | --ca
 bundle serve | tests/offline/serve.rs | fn others_are_served_by_tls_unless_it_is_named( | --listen --tls-cert --tls-key
+install | tests/offline/install.rs | fn images_are_pushed_by_one_name_of_the_registry_and_pulled_by_another( | --pull-registry
 plan | tests/e2e/offline.rs | fn offline( | --bundle --registry
 plan | tests/e2e/main.rs | fn a02_bad_input_is_reported_before_the_cluster_is_touched( | --answers
 install | tests/e2e/offline.rs | fn installs( | --yes --key --max-depth

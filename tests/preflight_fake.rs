@@ -303,10 +303,14 @@ async fn ids_to_waive_are_checked_before_anything_is_looked_at() {
 
 #[tokio::test]
 async fn the_list_is_the_documentation() {
-    let output = tokio::task::spawn_blocking(|| {
-        Command::new(env!("CARGO_BIN_EXE_windlass")).args(["preflight", "--list"]).output().unwrap()
-    });
-    let output = output.await.unwrap();
-    let docs = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/preflight.md")).unwrap();
-    assert!(output.status.success() && output.stdout == docs, "cargo run -- preflight --list > docs/preflight.md");
+    for (lang, page) in [("en", "docs/preflight.md"), ("ru", "docs/preflight.ru.md")] {
+        let output = tokio::task::spawn_blocking(move || {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_windlass"));
+            command.args(["--lang", lang, "preflight", "--list"]).output().unwrap()
+        });
+        let output = output.await.unwrap();
+        let docs = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
+        let made = output.status.success() && output.stdout == docs;
+        assert!(made, "cargo run -- --lang {lang} preflight --list > {page}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The client of registries against one in memory, well-behaved and not. Each test asserts what was asked of the server.
 
+#[path = "registry/certificates.rs"]
+mod certificates;
 #[path = "registry/push.rs"]
 mod push;
 #[path = "registry/read.rs"]

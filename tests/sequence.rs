@@ -289,7 +289,7 @@ async fn signals_at_the_question_and_after_it() {
         run.shows("Proceed? [y/N]", 20);
         run.keys(keys);
         if begins {
-            run.shows("0 of 2 ended, 1 running", 20);
+            run.shows("0 of 2 finished, 1 running", 20);
             until(&api, "the lock", |objects| objects.kept.contains_key(LEASE)).await;
             std::thread::sleep(Duration::from_millis(500));
             run.keys("\u{3}");
@@ -461,7 +461,7 @@ async fn copies_of_secrets_follow_and_go() {
     api.objects().kept.remove(&format!("{COPIES}/my-gate-connection"));
     let drift = printed(&ran(place.windlass(&["status", "--drift"])).await);
     assert!(
-        drift.contains("Secret far-jobs/my-gate-password has other content than Secret far/my-gate-password"),
+        drift.contains("Secret far-jobs/my-gate-password has different content than Secret far/my-gate-password"),
         "{drift}"
     );
     assert!(
@@ -495,7 +495,7 @@ async fn pull_secrets_are_written_anew_and_nothing_else() {
     assert!(printed(&again).contains("nothing to do"), "{}", printed(&again));
     write("dTpzZWNvbmQ=");
     let output = ran(refresh()).await;
-    assert!(printed(&output).contains("has other credentials"), "{}", printed(&output));
+    assert!(printed(&output).contains("has different credentials"), "{}", printed(&output));
     assert!(held(&api.objects(), PULL, ".dockerconfigjson").unwrap().contains("dTpzZWNvbmQ="));
     assert_eq!(api.objects().remembered(), state, "no release and no record changed");
     for (secret, code, says) in [

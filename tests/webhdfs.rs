@@ -12,8 +12,8 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio_util::sync::CancellationToken;
 use windlass::driver::webhdfs::{
-    Auto, BoxError, Comparison, Difference, Direct, Ensured, Error, Hdfs, HdfsConfig, Outcome, Route, Sockets, Tunnel,
-    Upload, UploadOptions,
+    Auto, BoxError, Comparison, Difference, Direct, EnsureOutcome, Error, Hdfs, HdfsConfig, Outcome, Route, Sockets,
+    Tunnel, Upload, UploadOptions,
 };
 use windlass::model::{Progress, ProgressSink};
 
@@ -614,11 +614,11 @@ async fn an_event_log_is_found_however_spark_wrote_it() {
 async fn folders_and_their_modes() {
     let fake = FakeHdfs::start().await;
     let (hdfs, _) = client(&fake);
-    assert_eq!(hdfs.mkdirs("/shared/spark logs+é", 0o1777).await.unwrap(), Ensured::Created);
+    assert_eq!(hdfs.mkdirs("/shared/spark logs+é", 0o1777).await.unwrap(), EnsureOutcome::Created);
     assert_eq!(hdfs.status("/shared").await.unwrap().unwrap().mode, 0o755, "only the leaf is open to all");
     assert_eq!(hdfs.status("/shared/spark logs+é").await.unwrap().unwrap().mode, 0o1777);
-    assert_eq!(hdfs.mkdirs("/shared/spark logs+é/", 0o1777).await.unwrap(), Ensured::Unchanged);
-    assert_eq!(hdfs.mkdirs("/shared/spark logs+é", 0o777).await.unwrap(), Ensured::ModeChanged { from: 0o1777 });
+    assert_eq!(hdfs.mkdirs("/shared/spark logs+é/", 0o1777).await.unwrap(), EnsureOutcome::Unchanged);
+    assert_eq!(hdfs.mkdirs("/shared/spark logs+é", 0o777).await.unwrap(), EnsureOutcome::ModeChanged { from: 0o1777 });
     fake.add("/file", b"x", 0o644);
     assert!(matches!(hdfs.mkdirs("/file", 0o755).await, Err(Error::IsFile(_))));
     assert!(hdfs.delete("/file", false).await.unwrap());

@@ -80,7 +80,7 @@ impl Names for Bound<'_> {
         let mut all = images::declared(self.resolver.answers, self.component);
         let found = all.find(|image| image.name == name).map(|image| image.reference);
         found.ok_or_else(|| {
-            format!("a Job runs image `{name}`, which is not used with these answers: see `when` of both")
+            format!("a Job runs image `{name}`, which is not used with these answers: check `when` of the Job and of the image")
         })
     }
 

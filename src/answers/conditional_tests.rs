@@ -183,7 +183,10 @@ fn each_instance_uses_its_own_images() {
 fn a_job_that_runs_an_image_that_is_not_used_is_an_error_before_anything_runs() {
     let answers = served("answers.svc.host", "svc: {host: there}").finish().unwrap();
     let error = resolve(&with_server("answers.svc.host"), &answers).unwrap_err().to_string();
-    assert_eq!(error, "svc: a Job runs image `server`, which is not used with these answers: see `when` of both");
+    assert_eq!(
+        error,
+        "svc: a Job runs image `server`, which is not used with these answers: check `when` of the Job and of the image"
+    );
 }
 
 #[test]
@@ -195,7 +198,7 @@ fn what_a_requirement_says_is_checked() {
     };
     for (requires, wanted) in [
         ("{id: db@x, answers: {nobody: 1}}", "no question of `db` is called `nobody`"),
-        ("{id: db, answers: {release: x}}", "`answers` are for an instance"),
+        ("{id: db, answers: {release: x}}", "`answers` is only allowed for an instance"),
         ("{id: db@x, when: \"answers.db.release\"}", "not of `db`"),
         ("{id: db@x, when: \"answers.app.no\"}", "unknown answer `app.no`"),
         ("{id: db@x, when: \"1 +\"}", "template:"),

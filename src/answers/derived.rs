@@ -24,7 +24,7 @@ pub struct Derived {
 #[derive(Debug, thiserror::Error)]
 pub enum DerivedSecretError {
     /// A Secret that it is made of is not there, or lacks its key.
-    #[error("Secret {namespace}/{name} with the key `{key}` not found; {place} is made of it")]
+    #[error("Secret {namespace}/{name} with the key `{key}` not found; {place} is created from it")]
     Absent {
         /// The definition.
         place: String,

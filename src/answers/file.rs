@@ -247,7 +247,7 @@ mod tests {
         let catalog = catalog();
         let ids = std::iter::once("platform").chain(catalog.components.keys().map(String::as_str));
         let ids: Vec<String> = ids.flat_map(|id| catalog.questions(id)).map(|question| question.id.clone()).collect();
-        for language in ["en", "ru"] {
+        for language in crate::model::Lang::CODES {
             let text = example(&catalog, None, None, language).unwrap();
             let file = parse_file("answers.yaml", &text, LayerKind::File).unwrap();
             assert_eq!(file.layer.answers, [], "all is commented out");

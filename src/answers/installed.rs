@@ -29,7 +29,7 @@ impl Answers {
 
     /// The same for a rollback of that component to these answers.
     #[must_use]
-    pub fn broken_going_back(&self, catalog: &Catalog, state: &InstallState, id: &str) -> Findings {
+    pub fn rollback_violations(&self, catalog: &Catalog, state: &InstallState, id: &str) -> Findings {
         self.broken(catalog, state, |of, rule| of == id && rule.back)
     }
 

@@ -98,7 +98,7 @@ pub(super) fn read(component: &Component, question: &str, text: &str) -> Result<
     let content = if tree { packed(&found).map_err(|error| wrong(error.to_string()))? } else { found };
     let bytes = content.bytes();
     if bytes > MAX_BYTES {
-        return Err(wrong(format!("{text} has {bytes} bytes, more than the {MAX_BYTES} that a ConfigMap takes")));
+        return Err(wrong(format!("{text} has {bytes} bytes, but the limit of a ConfigMap is {MAX_BYTES}")));
     }
     Ok(AnsweredFiles { content, tree })
 }
@@ -116,7 +116,7 @@ fn local(path: &Path, answer: &str) -> Result<FileTree, ResolveError> {
     }
     let bytes = std::fs::metadata(path).map_err(failed)?.len();
     if bytes > MAX_BYTES as u64 {
-        let what = format!("{} has {bytes} bytes, more than the {MAX_BYTES} that a ConfigMap takes", path.display());
+        let what = format!("{} has {bytes} bytes, but the limit of a ConfigMap is {MAX_BYTES}", path.display());
         return Err(ResolveError::Files { answer: answer.to_owned(), what });
     }
     let name = path.file_name().map(PathBuf::from).unwrap_or_default().display().to_string();

@@ -34,12 +34,12 @@ const LATER: [&str; 4] = ["images", "secrets", "clients", "pull_secret"];
 
 /// A component as its templates see it early: it notes who asks for what is known later, however that is spelt.
 #[derive(Debug)]
-struct Early {
+struct EarlyScope {
     known: BTreeMap<&'static str, Value>,
     asked: Arc<AtomicBool>,
 }
 
-impl Object for Early {
+impl Object for EarlyScope {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let key = key.as_str()?;
         if LATER.contains(&key) {
@@ -169,7 +169,7 @@ impl<'a> DraftComponent<'a> {
             ("release", Value::from(release.as_str())),
             ("namespace", Value::from(namespace.as_str())),
         ];
-        let this = Value::from_object(Early { known: known.into(), asked: asked.clone() });
+        let this = Value::from_object(EarlyScope { known: known.into(), asked: asked.clone() });
         let answers = draft.answers.known().seen_by(component.seen(|id| draft.answers.has(id)));
         let context = Value::from_pairs([("answers", answers), ("self", this)]);
         Self { draft, component, release, namespace, context, asked }

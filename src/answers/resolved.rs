@@ -455,7 +455,7 @@ pub enum ResolveError {
         what: String,
     },
     /// Two components would share what only one can have.
-    #[error("{first} and {second} both mean {what}: set one of them to another name")]
+    #[error("{first} and {second} both refer to {what}: set one of them to another name")]
     Shared {
         /// The answer or question of the one.
         first: String,

@@ -26,9 +26,9 @@ use crate::model::{
 
 /// Stands for the results of an action at planning time: `{{ pi.app_id }}` renders to itself.
 #[derive(Debug)]
-struct Later(String);
+struct PendingResult(String);
 
-impl Object for Later {
+impl Object for PendingResult {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         Some(Value::from(format!("{{{{ {}.{key} }}}}", self.0)))
     }
@@ -65,7 +65,7 @@ pub fn resolve_with(catalog: &Catalog, answers: &Answers, charts: &Charts) -> Re
             .iter()
             .flat_map(Part::acts)
             .filter_map(|act| act.register.clone())
-            .map(|name| (name.clone(), Value::from_object(Later(name))))
+            .map(|name| (name.clone(), Value::from_object(PendingResult(name))))
             .collect(),
         clients: BTreeMap::new(),
         secret_names: BTreeMap::new(),

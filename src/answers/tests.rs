@@ -286,7 +286,7 @@ fn two_of_what_there_can_be_one_of_are_refused_by_name() {
         resolve(&catalog, &answers).map(drop).map_err(|error| error.to_string())
     };
     let error = resolved(&["spark-history-server.release=my-livy"]).unwrap_err();
-    assert!(error.contains("spark-history-server.release and livy.release both mean release my-livy"), "{error}");
+    assert!(error.contains("spark-history-server.release and livy.release both refer to release my-livy"), "{error}");
     assert_eq!(resolved(&["spark-history-server.release=my-livy", "spark-history-server.namespace=other"]), Ok(()));
     let error = resolved(&["livy.namespace=windlass-system"]).unwrap_err();
     assert!(error.starts_with("livy.namespace: namespace windlass-system is reserved for windlass"), "{error}");
@@ -301,7 +301,7 @@ fn two_of_what_there_can_be_one_of_are_refused_by_name() {
     };
     let (first, second) = (chart("a-b", "n") + &secret("c"), chart("a", "n") + &secret("b_c"));
     let error = resolved(&first, &second, &[]).unwrap_err();
-    assert!(error.contains("both mean Secret a-b-c in namespace n"), "{error}");
+    assert!(error.contains("both refer to Secret a-b-c in namespace n"), "{error}");
     let registry = chart("windlass", "n") + &secret("registry");
     assert_eq!(resolved(&registry, &chart("x", "n"), &[]), Ok(()));
     let error = resolved(&registry, &chart("x", "n"), &["platform.pull_secret=env:AUTH"]).unwrap_err();

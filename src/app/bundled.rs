@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
-use super::exit::{Exit, Failed, OrExit as _};
-use crate::driver::bundle::Bundle;
+use super::exit::{Exit, Failed};
+use super::trust::{is_damaged, reading};
+use crate::driver::bundle::{Bundle, CreateError};
 use crate::model::images_lock::LockedFiles;
 use crate::model::oci::Digest;
 use crate::model::{ChartRef, FileTree};
@@ -29,7 +30,7 @@ impl BundledCharts {
                 continue;
             }
             let Some((digest, _)) = place(locked) else { continue };
-            let packed = bundle.small(digest, CHART).or_exit(Exit::BadInput)?;
+            let packed = bundle.small(digest, CHART).map_err(reading)?;
             let tree = tree(&packed).map_err(|error| broken(bundle, &format!("the chart of {id}"), error))?;
             found.insert(id.clone(), (locked.from.clone(), tree));
         }
@@ -59,7 +60,10 @@ pub(super) fn place(locked: &LockedFiles) -> Option<(Digest, u64)> {
 
 pub(super) fn broken(bundle: &Bundle, what: &str, error: impl Into<anyhow::Error>) -> Failed {
     let text = format!("failed to read {what} in {}", bundle.files().name);
-    Failed { exit: Exit::BadInput, error: error.into().context(text) }
+    let error = error.into();
+    let damaged = matches!(error.downcast_ref::<CreateError>(), Some(CreateError::Bundle(error)) if is_damaged(error));
+    let exit = if damaged { Exit::VerifyFailed } else { Exit::BadInput };
+    Failed { exit, error: error.context(text) }
 }
 
 /// The path of an entry, if it stays below its folder.

@@ -30,6 +30,8 @@ const AT_ONCE: usize = 4;
 #[derive(Serialize)]
 struct Checked {
     components: usize,
+    /// How many renderings of charts succeeded: a chart is rendered once for each set of components that changes its values.
+    renderings: usize,
     mistakes: Vec<String>,
     skipped: Vec<String>,
 }
@@ -38,27 +40,31 @@ struct Checked {
 pub(super) async fn check(global: &Global, output: &Output) -> Result<Exit, Failed> {
     let catalog = match catalog::load(&global.catalog) {
         Err(CatalogError::Invalid(found)) if output.json => {
-            return print_json(Checked { components: 0, mistakes: texts(&found), skipped: Vec::new() }, output);
+            return print_json(
+                Checked { components: 0, renderings: 0, mistakes: texts(&found), skipped: Vec::new() },
+                output,
+            );
         }
         loaded => loaded.or_exit(Exit::BadInput)?,
     };
     let stand_in = PrivateDir::new().or_exit(Exit::Unexpected)?;
     let file = stand_in.path().join("stand-in");
     std::fs::write(&file, "stands in for an answer\n").or_exit(Exit::Unexpected)?;
-    let mut run = Check { global, catalog: &catalog, findings: Findings::default(), skipped: Vec::new() };
+    let mut run =
+        Check { global, catalog: &catalog, findings: Findings::default(), skipped: Vec::new(), renderings: 0 };
     run.templates();
     let rendered = run.values(&file.display().to_string()).await;
     run.charts(rendered, &stand_in).await;
-    let Check { findings, mut skipped, .. } = run;
+    let Check { findings, mut skipped, renderings, .. } = run;
     skipped.sort();
     let components = catalog.components.len();
     if output.json {
         let mistakes = findings.into_result(()).err().map(|found| texts(&found)).unwrap_or_default();
-        return print_json(Checked { components, mistakes, skipped }, output);
+        return print_json(Checked { components, renderings, mistakes, skipped }, output);
     }
     findings.into_result(()).map_err(CatalogError::Invalid).or_exit(Exit::BadInput)?;
     let skipped: String = skipped.iter().map(|what| format!("skipped: {what}\n")).collect();
-    output.say(&format!("{components} components, no mistakes\n{skipped}"))?;
+    output.say(&format!("no mistakes; components: {components}, charts rendered: {renderings}\n{skipped}"))?;
     Ok(Exit::Done)
 }
 
@@ -76,6 +82,7 @@ struct Check<'a> {
     catalog: &'a Catalog,
     findings: Findings,
     skipped: Vec<String>,
+    renderings: usize,
 }
 
 impl Check<'_> {
@@ -230,6 +237,7 @@ impl Check<'_> {
             let Some(component) = self.catalog.components.get(&id) else { continue };
             let error = match outcome {
                 Ok(text) => {
+                    self.renderings += 1;
                     ignored(component, &release, &text, &mut self.findings);
                     continue;
                 }
@@ -329,7 +337,7 @@ fn place(component: &Component, stderr: &[String], findings: &mut Findings) {
         for key in if names.is_empty() { vec![last] } else { names } {
             let pos = Pos { line: key_line(text, &key).unwrap_or(1), column: 1 };
             let of = if pointer.is_empty() { "the chart's schema" } else { pointer };
-            findings.add(&values, pos, format!("the chart refuses `{key}`: {of}: {what}"));
+            findings.add(&values, pos, format!("the chart rejects `{key}`: {of}: {what}"));
         }
     }
     if findings.0.len() > before {
@@ -388,9 +396,9 @@ mod tests {
     fn an_error_of_helm_is_reported_where_it_belongs() {
         let schema = "Error: values don't meet the specifications of the schema(s) in the following chart(s):";
         let found = placed(&[schema, "a:", "- at '/image': additional properties 'tyop' not allowed"]);
-        assert_eq!(found, ["a/v.j2:3:1: the chart refuses `tyop`: /image: additional properties 'tyop' not allowed"]);
+        assert_eq!(found, ["a/v.j2:3:1: the chart rejects `tyop`: /image: additional properties 'tyop' not allowed"]);
         let found = placed(&[schema, "a:", "- at '/replicas/count': got string, want integer"]);
-        assert!(found[0].starts_with("a/v.j2:4:1: the chart refuses `count`"), "{found:?}");
+        assert!(found[0].starts_with("a/v.j2:4:1: the chart rejects `count`"), "{found:?}");
         let found = placed(&["Error: execution error at (a/templates/cm.yaml:3:4): image is required"]);
         assert!(found[0].starts_with("a/chart/templates/cm.yaml:3:4: helm template: execution error"), "{found:?}");
         let found = placed(&["Error: YAML parse error on a/charts/b/templates/x.yaml: error converting YAML"]);

@@ -61,7 +61,7 @@ pub(super) enum SiteLogin {
     /// It was used.
     Used(SecretRef),
     /// It is in a cluster that was not asked, and why.
-    Unread(SecretRef, String),
+    UnreadableObject(SecretRef, String),
 }
 
 impl SiteLogin {
@@ -70,7 +70,7 @@ impl SiteLogin {
         let refused = matches!(error, PullError::Helm { what: PullFailure::Unauthorized, .. });
         match self {
             Self::Used(from) if refused => format!(" with the login of platform.pull_secret, {from}"),
-            Self::Unread(from, why) => {
+            Self::UnreadableObject(from, why) => {
                 format!("; the login of platform.pull_secret, {from}, was not read, because {why}")
             }
             _ => String::new(),
@@ -325,7 +325,9 @@ impl<'a> Fetcher<'a> {
         let connected;
         let cluster = match self.from {
             LoginFrom::Cluster(cluster) => cluster,
-            LoginFrom::Nowhere => return Ok((SiteLogin::Unread(from.clone(), "no cluster is used".to_owned()), None)),
+            LoginFrom::Nowhere => {
+                return Ok((SiteLogin::UnreadableObject(from.clone(), "no cluster is used".to_owned()), None));
+            }
             LoginFrom::Target => match connect(self.global).await {
                 Ok(cluster) => {
                     connected = cluster;
@@ -334,7 +336,7 @@ impl<'a> Fetcher<'a> {
                 // Whatever needs the cluster reports that; the chart may be public.
                 Err(failed) => {
                     let why = failed.chain().join(": ");
-                    return Ok((SiteLogin::Unread(from.clone(), why), None));
+                    return Ok((SiteLogin::UnreadableObject(from.clone(), why), None));
                 }
             },
         };
@@ -376,10 +378,10 @@ fn whole(packed: &[u8], sha256: Option<&str>) -> Result<(), FetchError> {
 fn unusable(error: ChartError, folder: Option<&Path>) -> FetchError {
     let workaround = match (&error, folder) {
         (ChartError::Unvendored(_), Some(folder)) => {
-            format!("; run `helm dependency build {}`, or name an archive that contains them", folder.display())
+            format!("; run `helm dependency build {}`, or specify an archive that contains them", folder.display())
         }
         (ChartError::Unvendored(_) | ChartError::Missing { .. }, None) => {
-            "; unpack the archive, run `helm dependency build` in its folder, and name that folder".to_owned()
+            "; unpack the archive, run `helm dependency build` in its folder, and specify that folder".to_owned()
         }
         _ => String::new(),
     };

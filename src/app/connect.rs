@@ -6,7 +6,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::channel;
 use tokio::task::JoinSet;
 
-use super::doors::logins;
+use super::endpoints::logins;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use super::run::signalled;
@@ -243,7 +243,7 @@ fn report_event(
         PortEvent::Pod { pod, reconnected: false } => ("connected", format!("connected: pod {pod}")),
         PortEvent::Waiting(error) => ("waiting", format!("waiting for a pod: {}", causes(error).join(": "))),
         PortEvent::Broken(error) => ("broken", format!("connection lost: {}", causes(error).join(": "))),
-        PortEvent::Full(most) => ("full", format!("{most} connections are open; more wait until one ends")),
+        PortEvent::Full(most) => ("full", format!("{most} connections are open; new ones wait until one is closed")),
     };
     if *last == text {
         return Ok(());

@@ -9,7 +9,7 @@ use super::held::with_installed_files;
 use super::output::say_stderr;
 use super::{charts, session};
 use crate::answers::{Resolved, ResolvedAction};
-use crate::catalog::action::{ActionKind, HdfsAction, Leaves};
+use crate::catalog::action::{ActionEffect, ActionKind, HdfsAction};
 use crate::cli::{AnswerArgs, Global};
 use crate::driver::kube::Cluster;
 use crate::driver::state_store;
@@ -143,7 +143,7 @@ fn bare(object: ObjectRef) -> ManifestObject {
 
 /// Whether a step manages an entry in a service.
 fn is_entry(work: &Work) -> bool {
-    matches!(work, Work::Act { action, .. } if matches!(action.leaves(), Some(Leaves::Entry(_))))
+    matches!(work, Work::Act { action, .. } if matches!(action.leaves(), Some(ActionEffect::Entry(_))))
 }
 
 /// Takes the CRDs out of all releases, so that they are read once; by component.
@@ -187,7 +187,7 @@ async fn uploads(
             Comparison::Differs(Difference::Mode { have, want }) => {
                 Some(format!("mode of {path}: {have:04o} instead of {want:04o}"))
             }
-            Comparison::Differs(_) => Some(format!("{path} has other content")),
+            Comparison::Differs(_) => Some(format!("{path} has different content")),
         }
     });
     Ok(differences.collect())

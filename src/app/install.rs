@@ -25,9 +25,9 @@ pub(super) async fn plan(global: &Global, args: &PlanArgs, output: &Output) -> R
     let target = InstallTarget::new(global, &args.answers, opened, output).await?;
     preflight::check_adopted(&args.adopt, &target)?;
     let mut observed = target.observe().await.map_err(unobserved)?;
-    let problems;
-    (observed.offline, problems) = target.observe_offline().await?;
-    for problem in problems {
+    let outlook;
+    (observed.offline, outlook) = target.observe_offline().await?;
+    for problem in outlook.problems {
         output.remark(&format!("warning: `windlass install` refuses this: {problem}"));
     }
     let diff = match args.diff {
@@ -137,8 +137,9 @@ impl RunRequest for InstallRequest<'_> {
         if let Some(why) = reason_not_to_move(&moved(&target.resolved, observed.state.as_ref())) {
             return Err(Failed::text(Exit::Refused, why));
         }
-        let problems;
-        (observed.offline, problems) = target.observe_offline().await?;
+        let outlook;
+        (observed.offline, outlook) = target.observe_offline().await?;
+        observed.offline = observed.offline.map(|offline| preflight::waived_pull_tests(offline, self.waive));
         let plan = plan::plan(&target.resolved, &observed, self.verify);
         let mut prepared = PreparedRun::new(plan, (target.tunnels.clone(), target.hdfs.clone()), None);
         if !self.allow_downgrade {
@@ -150,7 +151,12 @@ impl RunRequest for InstallRequest<'_> {
                 prepared.helm = Some(session::helm(self.global, &target.cluster).await?);
             }
             let helm = prepared.helm.as_ref();
-            prepared.report = Some(preflight::with(target, &observed, &problems, helm, self.waive).await?);
+            let report = preflight::with(target, &observed, &outlook.problems, helm, self.waive).await?;
+            // What is refused anyway need not be read.
+            if report.errors == 0 {
+                target.check_bytes(&outlook, self.output).await?;
+            }
+            prepared.report = Some(report);
         }
         prepared.resolved = Some(target.resolved.clone());
         prepared.answers = Some(target.answers.clone());

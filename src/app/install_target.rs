@@ -2,7 +2,7 @@
 
 use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
-use super::offline::{Offline, Opened};
+use super::offline::{Offline, Opened, PushOutlook};
 use super::output::Output;
 use super::{charts, session};
 use crate::answers::{Answers, Resolved, recorded};
@@ -68,11 +68,19 @@ impl InstallTarget {
         observe(&self.resolved, &self.cluster, Some(&self.tunnels), self.hdfs.as_ref()).await
     }
 
-    /// What the registry has of the offline bundle, and what prevents a push of the rest; nothing without an offline bundle.
-    pub(super) async fn observe_offline(&self) -> Result<(Option<ObservedOffline>, Vec<String>), Failed> {
-        let Some(offline) = &self.offline else { return Ok((None, Vec::new())) };
-        let (observed, problems) = offline.observe(&self.cluster).await?;
-        Ok((Some(observed), problems))
+    /// What the registry has of the offline bundle, and what a push of the rest would meet; nothing without an offline bundle.
+    pub(super) async fn observe_offline(&self) -> Result<(Option<ObservedOffline>, PushOutlook), Failed> {
+        let Some(offline) = &self.offline else { return Ok((None, PushOutlook::default())) };
+        let (observed, outlook) = offline.observe(&self.cluster, Some(&self.resolved)).await?;
+        Ok((Some(observed), outlook))
+    }
+
+    /// Reads what will be pushed before anything is written; nothing without an offline bundle.
+    pub(super) async fn check_bytes(&self, outlook: &PushOutlook, output: &Output) -> Result<(), Failed> {
+        match &self.offline {
+            Some(offline) => offline.check_bytes(&outlook.to_send, output).await,
+            None => Ok(()),
+        }
     }
 }
 

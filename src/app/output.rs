@@ -11,7 +11,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use crate::cli::Global;
 use crate::event::{Envelope, RunState};
 use crate::model::known;
-use crate::render::tui::{Ended, News};
+use crate::render::tui::{BackendEvent, Ended};
 use crate::render::{self, LineOptions, Look, SummaryExtras, json::Json, language, line::Line};
 
 /// The number of what is printed with `--json` and has no other: docs/json.md.
@@ -24,7 +24,14 @@ pub(super) struct Output {
     options: LineOptions,
     error_color: bool,
     /// Where everything goes while screens are shown.
-    screens: Option<UnboundedSender<News>>,
+    screens: Option<UnboundedSender<BackendEvent>>,
+}
+
+/// Where remarks go. Whatever runs beside a command may keep one.
+#[derive(Clone)]
+pub(super) struct Remarks {
+    json: bool,
+    screens: Option<UnboundedSender<BackendEvent>>,
 }
 
 /// What shows a run.
@@ -34,7 +41,7 @@ pub(super) enum Renderer {
     /// For machines.
     Json(Json),
     /// For the screens.
-    Screens(UnboundedSender<News>),
+    Screens(UnboundedSender<BackendEvent>),
 }
 
 /// Says something on stderr beside all else, in the language of the reader.
@@ -60,7 +67,7 @@ impl Output {
     }
 
     /// The same while screens are shown: nothing is written, events and remarks go there.
-    pub(super) const fn to_screens(&self, screens: UnboundedSender<News>) -> Self {
+    pub(super) const fn to_screens(&self, screens: UnboundedSender<BackendEvent>) -> Self {
         Self { json: false, options: self.options, error_color: self.error_color, screens: Some(screens) }
     }
 
@@ -115,12 +122,12 @@ impl Output {
 
     /// Prints a remark on stderr. With `--json` only warnings and errors: the rest is for people.
     pub(super) fn remark(&self, text: &str) {
-        if let Some(screens) = &self.screens {
-            // The screens may be closed already.
-            let _ = screens.send(News::Warning(text.to_owned()));
-        } else if !self.json || ["warning: ", "error: "].iter().any(|begin| text.starts_with(begin)) {
-            say_stderr(text);
-        }
+        self.remarks().remark(text);
+    }
+
+    /// Where its remarks go, for who outlives it.
+    pub(super) fn remarks(&self) -> Remarks {
+        Remarks { json: self.json, screens: self.screens.clone() }
     }
 
     /// Prints why a command ended.
@@ -155,7 +162,7 @@ impl Output {
         match &self.screens {
             Some(screens) => {
                 let ended = Ended { exit: exit as u8, trouble };
-                let _ = screens.send(News::Ended(ended, Box::new(extras)));
+                let _ = screens.send(BackendEvent::Ended(ended, Box::new(extras)));
                 Ok(())
             }
             None => self.text(&render::summary(state, &extras, &self.look())),
@@ -197,13 +204,24 @@ impl Output {
     }
 }
 
+impl Remarks {
+    pub(super) fn remark(&self, text: &str) {
+        if let Some(screens) = &self.screens {
+            // The screens may be closed already.
+            let _ = screens.send(BackendEvent::Warning(text.to_owned()));
+        } else if !self.json || ["warning: ", "error: "].iter().any(|begin| text.starts_with(begin)) {
+            say_stderr(text);
+        }
+    }
+}
+
 impl Renderer {
     pub(super) fn event(&mut self, envelope: &Envelope, state: &RunState) -> io::Result<()> {
         match self {
             Self::Line(line) => line.event(envelope, state),
             Self::Json(json) => json.event(envelope),
             Self::Screens(screens) => {
-                screens.send(News::Event(envelope.clone())).map_err(|_| io::ErrorKind::BrokenPipe.into())
+                screens.send(BackendEvent::Event(envelope.clone())).map_err(|_| io::ErrorKind::BrokenPipe.into())
             }
         }
     }

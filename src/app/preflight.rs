@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures::FutureExt as _;
+use jiff::Timestamp;
 
 use super::charts::LoginFrom;
 use super::exit::{Exit, Failed, OrExit as _};
@@ -16,15 +17,19 @@ use crate::catalog::Catalog;
 use crate::cli::{Global, PreflightArgs};
 use crate::driver::helm::Helm;
 use crate::driver::kube::Cluster;
+use crate::driver::registry::login;
+use crate::driver::secrets;
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Observed, ObservedHdfs};
+use crate::model::offline::ObservedOffline;
 use crate::model::preflight::{Finding, Report, Severity, adopt_waiver, waiver_flag};
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
-    ADOPTABLE, CHECKS, Facts, Gathered, check, cluster_facts, connect_finding, gather, helm_finding, judge, markdown,
+    ADOPTABLE, CHECKS, Facts, Gathered, PULL_TESTS, check, cluster_facts, connect_finding, gather, helm_finding, judge,
+    markdown, short_login,
 };
-use crate::render::{preflight_table, target};
+use crate::render::{language, preflight_table, target};
 
 /// The timeout of HDFS. A failed direct connection takes two seconds of it.
 const HDFS_DEADLINE: Duration = Duration::from_secs(5);
@@ -32,7 +37,7 @@ const HDFS_DEADLINE: Duration = Duration::from_secs(5);
 /// `windlass preflight`.
 pub(super) async fn preflight(global: &Global, args: &PreflightArgs, output: &Output) -> Result<Exit, Failed> {
     if args.list {
-        output.text(&markdown())?;
+        output.text(&markdown(|text| language::say_lines(text).into_owned()))?;
         return Ok(Exit::Done);
     }
     check_waivers(&args.waive)?;
@@ -122,7 +127,7 @@ async fn found(install: &InstallTarget, helm: Option<&Helm>) -> Result<Vec<Findi
             other => other.map_err(unobserved)?,
         };
         observed.hdfs = hdfs(install, &observed).await;
-        let problems = install.observe_offline().await?.1;
+        let problems = install.observe_offline().await?.1.problems;
         compare(install, helm, &observed, &problems, around.clone()).await
     };
     let (found, _) = tokio::try_join!(found, around.clone().map(Ok))?;
@@ -231,11 +236,21 @@ async fn compare(
     let gathered = gather(resolved, observed, &install.cluster, helm, around).await.or_exit(Exit::Unusable)?;
     let Gathered { needs, facts, rendered } = gathered;
     let mut findings = judge(&needs, &facts, observed);
+    findings.extend(pull_login(install).await);
     if let Some(offline) = &install.offline {
         let nodes = facts.nodes.as_deref().unwrap_or_default();
         findings.extend(offline.findings(resolved, &rendered, nodes, problems));
     }
     Ok(findings)
+}
+
+/// Whether the login that nodes pull with ends soon. What cannot be read is reported elsewhere.
+async fn pull_login(install: &InstallTarget) -> Option<Finding> {
+    let registry = install.resolved.answers.pointer("/platform/registry")?.as_str()?;
+    let host = registry.split('/').next().unwrap_or(registry);
+    let from = install.resolved.pull_secret.as_ref().filter(|from| !from.is_in_place())?;
+    let config = secrets::docker_config(from, &install.cluster).await.ok()?;
+    short_login(host, &login(&config, host)?, Timestamp::now())
 }
 
 /// The waived findings, and the releases of these components that may be adopted.
@@ -255,6 +270,11 @@ fn check_components<'a>(adopt: &[String], known: impl Iterator<Item = &'a str> +
         findings.add_unknown("--adopt", Pos::default(), message, id, known.clone());
     }
     findings.into_result(()).or_exit(Exit::BadInput)
+}
+
+/// Without pull tests where these are waived.
+pub(super) fn waived_pull_tests(offline: ObservedOffline, waive: &[String]) -> ObservedOffline {
+    if waive.iter().any(|id| id == PULL_TESTS) { offline.without_pull_tests() } else { offline }
 }
 
 /// Refuses unknown ids, and findings that cannot be waived.

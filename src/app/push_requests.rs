@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::journal::root;
 use crate::cli::TagRule;
-use crate::driver::registry::push::{ImageRequest, TagConflict, Target, TargetName};
+use crate::driver::registry::push::{ImageRequest, PushError, TagConflict, Target, TargetName};
 use crate::model::images_lock::{ImagesLock, ResolvedImage};
 
 /// The images of a lock with their names in the target.
@@ -37,6 +37,17 @@ pub(super) const fn conflict(rule: TagRule) -> TagConflict {
         TagRule::Keep => TagConflict::Keep,
         TagRule::Overwrite => TagConflict::Overwrite,
     }
+}
+
+/// An error before anything was sent.
+pub(super) fn unprepared(error: PushError) -> Failed {
+    let exit = match &error {
+        PushError::Plan(_) => Exit::Preflight,
+        damaged if damaged.is_damage() => Exit::VerifyFailed,
+        PushError::Store { .. } | PushError::Manifest { .. } => Exit::BadInput,
+        _ => Exit::Unusable,
+    };
+    Failed::new(exit, error)
 }
 
 /// Where journals of pushes are.

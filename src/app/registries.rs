@@ -6,7 +6,7 @@ use super::exit::{Exit, Failed, OrExit as _};
 use super::output::Output;
 use crate::cli::RegistryArgs;
 use crate::driver::registry::push::Target;
-use crate::driver::registry::{Credentials, Proxies, Registries, RegistrySource, Settings, Trust};
+use crate::driver::registry::{Credentials, Proxies, Registries, RegistrySource, Settings, Trust, WaitListener};
 use crate::model::images_lock::ImagesLock;
 use crate::model::{ImageName, Secret};
 
@@ -16,8 +16,7 @@ const PUBLISHED: &str = "published";
 /// The registry, with its path, that `--from` names; `None` for each image's own.
 pub(super) fn mirror(from: Option<&str>) -> Result<Option<String>, Failed> {
     let Some(from) = from.filter(|from| *from != PUBLISHED) else { return Ok(None) };
-    let Target { host, prefix, .. } = Target::parse(from, None).or_exit(Exit::BadInput)?;
-    Ok(Some(if prefix.is_empty() { host } else { format!("{host}/{prefix}") }))
+    Ok(Some(Target::parse(from, None).or_exit(Exit::BadInput)?.to_string()))
 }
 
 /// The hosts of the registries that images come from.
@@ -48,6 +47,19 @@ pub(super) fn registries(
     last: Option<Secret>,
     output: &Output,
 ) -> Result<Registries, Failed> {
+    let registries = Registries::new(settings(args, hosts, last, output)?).or_exit(Exit::BadInput)?;
+    for host in hosts {
+        output.remark(&format!("registry {host}: {}", registries.way_to(host)));
+    }
+    Ok(registries)
+}
+
+fn settings(
+    args: &RegistryArgs,
+    hosts: &BTreeSet<String>,
+    last: Option<Secret>,
+    output: &Output,
+) -> Result<Settings, Failed> {
     if let Some(stray) = args.plain_http.iter().find(|host| !hosts.contains(*host)) {
         let known = hosts.iter().cloned().collect::<Vec<_>>().join(", ");
         return Err(Failed::text(
@@ -63,24 +75,40 @@ pub(super) fn registries(
         let plain_http = args.plain_http.contains(host);
         (host.clone(), Trust { plain_http, token_host: args.token_host.clone() })
     };
-    let settings = Settings {
+    let remarks = output.remarks();
+    Ok(Settings {
         credentials: credentials.or_exit(Exit::BadInput)?.with_last(last),
         trust: hosts.iter().map(trust).collect(),
         ca_files: args.ca.clone(),
         client_certificate: args.client_cert.clone().zip(args.client_key.clone()),
         proxies: Proxies::from_env().or_exit(Exit::BadInput)?,
+        waits: WaitListener::new(move |wait| remarks.remark(&wait.to_string())),
         ..Settings::default()
-    };
-    let registries = Registries::new(settings).or_exit(Exit::BadInput)?;
-    for host in hosts {
-        output.remark(&format!("registry {host}: {}", registries.way_to(host)));
-    }
-    Ok(registries)
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use clap::Parser as _;
+
     use super::*;
+    use crate::driver::registry::{LongWait, WaitReason};
+    use crate::render::tui::BackendEvent;
+
+    #[test]
+    fn a_long_wait_is_a_remark() {
+        let args = ["windlass", "lock"];
+        let global = crate::cli::Cli::try_parse_from(args).unwrap().global;
+        let (sender, mut shown) = tokio::sync::mpsc::unbounded_channel();
+        let output = Output::new(&global).to_screens(sender);
+        let settings = settings(&RegistryArgs::default(), &BTreeSet::new(), None, &output).unwrap();
+        let why = WaitReason::Failed("500 Internal Server Error".to_owned());
+        settings.waits.hear(&LongWait { host: "r.site".to_owned(), pause: Duration::from_secs(9), why });
+        let Ok(BackendEvent::Warning(text)) = shown.try_recv() else { panic!("no remark") };
+        assert_eq!(text, "registry r.site: retrying in 9s (500 Internal Server Error)");
+    }
 
     #[test]
     fn which_registries_are_asked_is_known_before() {

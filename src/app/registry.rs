@@ -13,7 +13,7 @@ use crate::driver::secrets;
 /// not checked: they may be unreachable from here.
 pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluster) -> Result<String, Failed> {
     let Some(registry) = answers.get("platform", "registry").text() else {
-        return Ok("public registries are not checked from here: each node pulls by itself".to_owned());
+        return Ok("public registries are not checked from this machine: each node pulls images itself".to_owned());
     };
     let host = registry.split('/').next().unwrap_or(registry);
     let config = match answers.get("platform", "pull_secret") {
@@ -22,7 +22,7 @@ pub(super) async fn check(catalog: &Catalog, answers: &Answers, cluster: &Cluste
         Answer::Secret(reference) => Some(secrets::docker_config(reference, cluster).await.or_exit(Exit::BadInput)?),
         _ => None,
     };
-    let known = config.as_ref().and_then(|config| login(config, host));
+    let known = config.as_ref().and_then(|config| login(config, registry));
     let trust = Trust {
         plain_http: answers.get("platform", "registry_plain_http").json() == serde_json::Value::Bool(true),
         token_host: answers.get("platform", "registry_token_host").text().map(str::to_owned),

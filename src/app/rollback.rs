@@ -83,7 +83,7 @@ impl RollbackRequest<'_> {
         resolved: &Resolved,
     ) -> Result<(), Failed> {
         let id = &self.args.component;
-        let broken = was.broken_going_back(&self.catalog, state, id);
+        let broken = was.rollback_violations(&self.catalog, state, id);
         if !broken.0.is_empty() {
             return Err(Failed::text(Exit::Refused, format!("{id} cannot be rolled back: {broken}")));
         }

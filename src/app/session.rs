@@ -197,7 +197,7 @@ pub(super) async fn with_installed(
         return Err(wrong(AnswersError::Invalid(broken)));
     }
     one_provider(catalog, answers, &state)?;
-    let used = used_if_there(catalog, answers, &state)?;
+    let used = with_optional_components(catalog, answers, &state)?;
     let (changed, answers) = (used.is_some(), &used.unwrap_or_else(|| answers.clone()));
     // The added ones may require or export something, too.
     if changed {
@@ -278,7 +278,11 @@ fn one_provider(catalog: &Catalog, answers: &Answers, state: &InstallState) -> R
 
 /// The same answers with the installed components that a chosen one uses optionally: they stay as they were installed,
 /// except for new answers. A chosen component takes precedence for its exports.
-fn used_if_there(catalog: &Catalog, answers: &Answers, state: &InstallState) -> Result<Option<Answers>, Failed> {
+fn with_optional_components(
+    catalog: &Catalog,
+    answers: &Answers,
+    state: &InstallState,
+) -> Result<Option<Answers>, Failed> {
     let known = answers.catalog(catalog).with_instances(state.components.keys().map(String::as_str)).into_owned();
     let mut answers = answers.clone();
     let mut found = false;
@@ -420,8 +424,12 @@ mod tests {
             answers: serde_json::json!({"b": {"x": "installed", "y": "installed"}, "c": {"x": "installed"}}),
             ..InstallState::default()
         };
-        assert_eq!(used_if_there(&catalog, &answers(&[]), &state(&["a", "c"])).unwrap(), None, "nobody uses c");
-        let found = used_if_there(&catalog, &answers(&["b.y=new"]), &state(&["b", "c"])).unwrap().unwrap();
+        assert_eq!(
+            with_optional_components(&catalog, &answers(&[]), &state(&["a", "c"])).unwrap(),
+            None,
+            "nobody uses c"
+        );
+        let found = with_optional_components(&catalog, &answers(&["b.y=new"]), &state(&["b", "c"])).unwrap().unwrap();
         assert_eq!(found.components, ["a", "b", "c"]);
         let text = |id: &str, question: &str| found.get(id, question).text().unwrap().to_owned();
         assert_eq!(
@@ -471,7 +479,7 @@ mod tests {
             let answers = Answers::new(&catalog, &[], Some(&chosen)).unwrap();
             let components = there.iter().map(|id| ((*id).to_owned(), Default::default())).collect();
             let state = InstallState { components, ..InstallState::default() };
-            let used = used_if_there(&catalog, &answers, &state).unwrap().unwrap_or(answers);
+            let used = with_optional_components(&catalog, &answers, &state).unwrap().unwrap_or(answers);
             let refused = one_provider(&catalog, &used, &state).err().map(|failed| failed.error.to_string());
             (used.components, refused.unwrap_or_default())
         };

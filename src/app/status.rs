@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
-use super::doors::Endpoints;
+use super::endpoints::Endpoints;
 use super::exit::{Exit, Failed, OrExit as _};
 use super::health::{self, Findings};
 use super::output::Output;

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::exit::{Exit, Failed, OrExit as _};
 use crate::cli::OpenArgs;
 use crate::driver::bundle::sign::{self, PublicKey, SignedBy};
-use crate::driver::bundle::{Bundle, BundleError, CreateError, LayoutWriteError, SignError};
+use crate::driver::bundle::{BlobProblem, Bundle, BundleError, CreateError, LayoutWriteError, SignError};
 use crate::model::bounded;
 
 /// The most bytes of a signature's file.
@@ -55,13 +55,19 @@ pub(super) fn signed_json(signed: &SignedBy) -> serde_json::Value {
     serde_json::json!({"state": state, "key": key.map(PublicKey::fingerprint)})
 }
 
-/// An offline bundle that cannot be read is bad input.
+/// An offline bundle that cannot be read is bad input; one with other bytes than its lock says is damaged.
 pub(super) fn reading(error: BundleError) -> Failed {
     let exit = match &error {
         BundleError::Signature { source, .. } => refusal(source),
+        damaged if is_damaged(damaged) => Exit::VerifyFailed,
         _ => Exit::BadInput,
     };
     Failed::new(exit, error)
+}
+
+/// Whether bytes are others than the lock of the offline bundle says.
+pub(super) const fn is_damaged(error: &BundleError) -> bool {
+    matches!(error, BundleError::Blob { problem: BlobProblem::Digest(_), .. })
 }
 
 pub(super) fn signing(error: SignError) -> Failed {

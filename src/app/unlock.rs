@@ -7,7 +7,7 @@ use super::run::{TRIES, locked_by};
 use super::session;
 use crate::cli::Global;
 use crate::driver::process::still_runs;
-use crate::model::lock::Standing;
+use crate::model::lock::LockStatus;
 use crate::render::target;
 
 /// Shows who holds the lock, asks, and removes it.
@@ -17,13 +17,13 @@ pub(super) async fn unlock(global: &Global, output: &Output) -> Result<Exit, Fai
         return print_result(output, &format!("nothing to do: {} is not locked\n", target(cluster.info())), false);
     };
     let now = cluster.now().await.or_exit(Exit::Unusable)?;
-    let active = lock.standing(now, still_runs) == Standing::Held;
+    let active = lock.standing(now, still_runs) == LockStatus::Held;
     if !global.yes {
         if !output.can_ask() {
             let text = format!("{}; to unlock it anyway, add --yes", locked_by(&lock, &cluster, now));
             return Err(Failed::text(Exit::Missing, text));
         }
-        let warning = if active { "\nthat run is still active, and would stop" } else { "" };
+        let warning = if active { "\nthat run is still active, and unlocking stops it" } else { "" };
         let question = format!("{} is locked by {lock}{warning}\nunlock it? [y/N] ", target(cluster.info()));
         if !is_yes(&output.ask(&question)?) {
             return Err(Failed::text(Exit::Refused, "nothing was changed"));

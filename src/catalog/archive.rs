@@ -28,7 +28,7 @@ pub enum ArchiveError {
     #[error("`{0}` is outside of the chart")]
     Outside(String),
     /// A link, a device or the like.
-    #[error("`{0}` is not a regular file: `helm package` writes only such")]
+    #[error("`{0}` is not a regular file: `helm package` writes only regular files")]
     Special(String),
     /// A name is there twice.
     #[error("duplicate file `{0}`")]
@@ -82,7 +82,7 @@ fn entries(stream: &mut impl Read) -> Result<BTreeMap<String, Vec<u8>>, ArchiveE
         // Beside the chart's folder is nothing of the chart.
         let Some(path) = path else { continue };
         if path.split('/').count() > DEPTH {
-            return Err(ArchiveError::Large(format!("{DEPTH} folders in each other")));
+            return Err(ArchiveError::Large(format!("{DEPTH} nested folders")));
         }
         let content = bounded::capped(&mut entry, BYTES - bytes).map_err(|error| match error.kind() {
             std::io::ErrorKind::FileTooLarge => ArchiveError::Large(bounded::size(BYTES)),

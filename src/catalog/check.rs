@@ -218,7 +218,7 @@ impl Checker<'_> {
                 self.findings.add_unknown(&file(id), pos, message, &connects.to, known);
             }
             if connects.pods.is_empty() {
-                self.add(id, pos, "`pods` has no label: all pods of the namespace would be allowed in");
+                self.add(id, pos, "`pods` has no label: all pods of the namespace would be allowed");
             }
             for (label, text) in &connects.pods {
                 // Others are filled in before this component is chosen, or without it.
@@ -266,14 +266,14 @@ impl Checker<'_> {
         }
         for ignore in &component.ignore {
             if component.chart.is_none() {
-                self.add(id, ignore.pos, "`ignore` is about the objects of a chart, and this component has none");
+                self.add(id, ignore.pos, "`ignore` requires a chart, but this component has none");
             }
             // A name is filled in wherever drift is looked for, from what is known everywhere.
             let name = ignore.name.as_deref().unwrap_or_default();
             self.known_later(id, ignore.pos, name, "the name of an object to ignore");
         }
         if component.chart.is_none() && !component.adopts.is_empty() {
-            self.add(id, self.place(id, &["adopts"]), "`adopts` is about releases, and this component has none");
+            self.add(id, self.place(id, &["adopts"]), "`adopts` requires a release, but this component has none");
         }
         self.literals(component);
         if let Some(text) = &component.values_template {
@@ -473,7 +473,7 @@ impl Checker<'_> {
             self.add(
                 id,
                 pos,
-                "`answers` are for an instance, such as postgresql@app: others may also require the component",
+                "`answers` is only allowed for an instance, such as postgresql@app: other components may also require this component",
             );
         }
         for (question, answer) in &required.answers {
@@ -577,7 +577,7 @@ impl Names for DefinitionNames<'_> {
 
 /// Which of several components is the one, where a name means an export.
 fn through(name: &str, of: &str) -> String {
-    if definition(name) == of { String::new() } else { format!(" where that is `{of}`") }
+    if definition(name) == of { String::new() } else { format!(" when that is `{of}`") }
 }
 
 pub(super) fn file(id: &str) -> String {

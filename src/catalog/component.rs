@@ -121,7 +121,7 @@ pub struct Requirement {
     /// An expression over the answers of who requires it: where it is not true, it is not required.
     pub when: Option<String>,
     /// Which step is the first that waits for it.
-    pub by: By,
+    pub by: WaitPhase,
     /// What its questions are answered with where nobody says otherwise; templates over the answers of who requires it.
     pub answers: BTreeMap<String, serde_json::Value>,
     /// It is not required as things stand: its condition does not hold, or nobody knows yet whether it does.
@@ -131,7 +131,7 @@ pub struct Requirement {
 /// Which step of a component is the first that waits for another one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum WaitPhase {
     /// All of them.
     #[default]
     Release,
@@ -151,7 +151,7 @@ impl Requirement {
             export: None,
             optional: false,
             when: None,
-            by: By::default(),
+            by: WaitPhase::default(),
             answers: BTreeMap::new(),
             off: false,
         }
@@ -187,7 +187,7 @@ impl<'de> Deserialize<'de> for Requirement {
             #[serde(default)]
             when: Option<String>,
             #[serde(default)]
-            by: By,
+            by: WaitPhase,
             #[serde(default)]
             answers: BTreeMap<String, serde_json::Value>,
         }

@@ -123,16 +123,17 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
         questions.push(question("release", title, Kind::Hostname, Some(&release.name), false));
         let title = two("Namespace", "Пространство имён");
         questions.push(question("namespace", title, Kind::Hostname, Some(&release.namespace), false));
-        let title = two("Another chart to use", "Другой чарт");
+        let title = two("Chart to use instead of the default one", "Чарт вместо чарта по умолчанию");
         let mut chart = question("chart", title, Kind::Chart, None, true);
         chart.help = Some(two(
-            "A folder, an archive (chart.tgz), oci://host/path:version or https://repository#name:version; @sha256:… \
-             behind it pins it.",
+            "A folder, an archive (chart.tgz), oci://host/path:version or https://repository#name:version; append \
+             @sha256:… to pin it.",
             "Папка, архив (chart.tgz), oci://хост/путь:версия или https://репозиторий#имя:версия; @sha256:… в конце \
              закрепляет содержимое.",
         ));
         questions.push(chart);
-        let title = two("File of values laid over ours", "Файл значений поверх наших");
+        let title =
+            two("Values file merged over the values of the component", "Файл значений поверх значений компонента");
         questions.push(question("values_file", title, Kind::Path, None, true));
     }
     for image in &component.images {
@@ -152,7 +153,7 @@ pub fn implicit_questions(component: &Component) -> Vec<Question> {
                 text(format!("Digest of the image of {}", image.name), format!("Дайджест образа {}", image.name));
             let mut digest = question(&names.digest, title, Kind::Digest, pinned, true);
             digest.help = Some(text(
-                "sha256:… of the image under that tag; then exactly this image is pulled, whatever becomes of the tag."
+                "sha256:… of the image under that tag; exactly this image is then pulled, even if the tag is moved later."
                     .to_owned(),
                 "sha256:… образа с этим тегом; тогда загружается именно он, что бы ни стало с тегом.".to_owned(),
             ));

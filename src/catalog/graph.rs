@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::action::ActionSpec;
-use super::component::By;
+use super::component::WaitPhase;
 use super::{Component, INSTALLED, Reference, references};
 
 /// What a component brings into the graph.
@@ -16,7 +16,7 @@ pub struct Part {
     /// Components that must be ready before its first step.
     pub requires: BTreeSet<String>,
     /// Of these, those that only its later steps wait for.
-    pub by: BTreeMap<String, By>,
+    pub by: BTreeMap<String, WaitPhase>,
     /// Whether it has a release, and so a step that makes it and one that waits until it is ready.
     pub has_release: bool,
     /// Its actions before anything of the plan is installed.
@@ -65,7 +65,8 @@ impl Part {
         off.for_each(|required| {
             requires.remove(&required.id);
         });
-        let by = component.requires.iter().filter(|required| required.by != By::Release && !required.id.is_empty());
+        let by =
+            component.requires.iter().filter(|required| required.by != WaitPhase::Release && !required.id.is_empty());
         let acts = |phase, specs: &[ActionSpec]| {
             let acts = specs.iter().enumerate().map(|(index, spec)| Act::of(component, phase, index, spec, hdfs));
             acts.collect::<Vec<_>>()
@@ -93,7 +94,7 @@ impl Part {
     }
 
     /// The components for which its steps wait from a phase on.
-    fn waits(&self, by: By) -> impl Iterator<Item = &String> {
+    fn waits(&self, by: WaitPhase) -> impl Iterator<Item = &String> {
         self.requires.iter().filter(move |id| self.by.get(*id).copied().unwrap_or_default() == by)
     }
 }
@@ -232,11 +233,11 @@ pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
     let mut needs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let first: BTreeSet<String> = parts.iter().flat_map(|part| &part.first).map(|act| act.id.clone()).collect();
     for part in parts {
-        let ready_by = |by: By| {
+        let ready_by = |by: WaitPhase| {
             let all = part.waits(by).map(|other| ready_of(&done, other, &part.id));
             Ok::<_, GraphError>(all.collect::<Result<Vec<_>, _>>()?.into_iter().flatten())
         };
-        let mut chain: BTreeSet<String> = first.iter().cloned().chain(ready_by(By::Release)?).collect();
+        let mut chain: BTreeSet<String> = first.iter().cloned().chain(ready_by(WaitPhase::Release)?).collect();
         let edges = |act: &Act, chain: &BTreeSet<String>, is_check: bool| {
             let mut edges = chain.clone();
             for other in &act.needs {
@@ -268,18 +269,18 @@ pub fn graph(parts: &[Part]) -> Result<Graph, GraphError> {
             needs.insert(ready.clone(), [release].into());
             chain = [ready].into();
         }
-        chain.extend(ready_by(By::After)?);
+        chain.extend(ready_by(WaitPhase::After)?);
         for act in part.after.iter().filter(|act| !act.late) {
             needs.insert(act.id.clone(), edges(act, &chain, false)?);
             chain = [act.id.clone()].into();
         }
-        chain.extend(ready_by(By::Late)?);
+        chain.extend(ready_by(WaitPhase::Late)?);
         for act in part.after.iter().filter(|act| act.late) {
             needs.insert(act.id.clone(), edges(act, &chain, false)?);
             chain = [act.id.clone()].into();
         }
         needs.insert(format!("{}/record", part.id), chain.clone());
-        chain.extend(ready_by(By::Verify)?);
+        chain.extend(ready_by(WaitPhase::Verify)?);
         let required = part.requires.iter().filter_map(|other| done.get(other.as_str()));
         chain.extend(required.flat_map(|done| done.late.iter().cloned()));
         for act in &part.verify {
@@ -428,7 +429,7 @@ mod tests {
     fn only_checks_wait_for_what_is_late() {
         let late = Act { late: true, ..act("a/after-2", &[], &[], None) };
         let after = vec![act("a/after-1", &[], &[], None), late];
-        let by = [("c".to_owned(), By::Late)].into();
+        let by = [("c".to_owned(), WaitPhase::Late)].into();
         let a =
             Part { has_release: true, after, by, verify: vec![act("a/verify-1", &[], &[], None)], ..part("a", &["c"]) };
         let b = Part { has_release: true, verify: vec![act("b/verify-1", &[], &[], None)], ..part("b", &["a"]) };

@@ -24,8 +24,8 @@ mod tests;
 pub use archive::{ArchiveError, unpack};
 pub use chart::{ChartError, chart_identity, with_dependencies};
 pub use component::{
-    AdoptVerdict, Adopts, By, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image,
-    ImageNames, Leftover, Paths, ReleaseSpec, Requirement,
+    AdoptVerdict, Adopts, ChartSpec, Component, Connects, DerivedSecret, Endpoint, EndpointLogin, Ignore, Image,
+    ImageNames, Leftover, Paths, ReleaseSpec, Requirement, WaitPhase,
 };
 pub use components::{Catalog, Files, implicit_questions};
 pub use graph::{Act, Graph, GraphError, Part, Phase, graph, step_id};

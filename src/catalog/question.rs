@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::kind::Kind;
 use super::refs::as_template;
 use crate::model::yaml::Shape;
-use crate::model::{LANGUAGES, Measure, SecretFormat};
+use crate::model::{Lang, Measure, SecretFormat};
 
 /// A text for people: one, or one per language.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -17,12 +17,12 @@ use crate::model::{LANGUAGES, Measure, SecretFormat};
 pub enum Text {
     /// The same in every language.
     One(String),
-    /// By language; the first of [`LANGUAGES`] is always there.
+    /// By the code of a [`Lang`]; English is always there.
     ByLanguage(BTreeMap<String, String>),
 }
 
 /// Its shape.
-pub(super) const WORDS: Shape = Shape::Words(&LANGUAGES);
+pub(super) const WORDS: Shape = Shape::Words(&Lang::CODES);
 
 impl Default for Text {
     fn default() -> Self {
@@ -34,7 +34,7 @@ impl Text {
     /// The English text.
     #[must_use]
     pub fn en(&self) -> &str {
-        self.of(LANGUAGES[0])
+        self.of(Lang::En.code())
     }
 
     /// The text in English and in another language, where it has both.
@@ -52,7 +52,7 @@ impl Text {
         match self {
             Self::One(text) => text,
             Self::ByLanguage(texts) => {
-                texts.get(language).or_else(|| texts.get(LANGUAGES[0])).map_or("", String::as_str)
+                texts.get(language).or_else(|| texts.get(Lang::En.code())).map_or("", String::as_str)
             }
         }
     }

@@ -61,7 +61,7 @@ const PATH: Shape = Shape::That("a path into values, such as image.tag or contai
 });
 
 const FIELD: Shape =
-    Shape::That("a path as drift names it, such as spec.replicas or containers[name=x].image", |text| {
+    Shape::That("a path as reported by drift, such as spec.replicas or containers[name=x].image", |text| {
         text.parse::<ValuePath>().is_ok()
     });
 

@@ -143,7 +143,7 @@ impl Walk<'_> {
             let bytes = bounded::bytes(&path, left).map_err(|source| match source.kind() {
                 std::io::ErrorKind::FileTooLarge => {
                     let limit = bounded::size(self.bounds.bytes);
-                    refused(format!("with {below}, its folder is larger than the limit of {limit}"))
+                    refused(format!("including {below}, the folder is larger than the limit of {limit}"))
                 }
                 _ => CatalogError::Io { path, source },
             })?;

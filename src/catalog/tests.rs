@@ -104,7 +104,7 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_reports_it() {
         (&entry("{kind: X, path: \"webhooks[name=a.b/c].clientConfig.caBundle\"}"), &[]),
         (
             &entry("{kind: X, path: \"a[\"}"),
-            &["a/component.yaml:8:21: expected a path as drift names it, such as spec.replicas"],
+            &["a/component.yaml:8:21: expected a path as reported by drift, such as spec.replicas"],
         ),
         (&entry("{path: a}"), &["a/component.yaml:8:5: key `kind` is missing"]),
         (&entry("{kind: X}"), &["a/component.yaml:8:5: key `path` is missing"]),
@@ -127,14 +127,14 @@ fn what_is_ignored_has_a_kind_and_a_path_as_drift_reports_it() {
         ),
     ]);
     let error = catalog(&[("a", "ignore: [{kind: X, path: a}]")]).unwrap_err();
-    assert!(error.contains("a/component.yaml:4:10: `ignore` is about the objects of a chart"), "{error}");
+    assert!(error.contains("a/component.yaml:4:10: `ignore` requires a chart"), "{error}");
 }
 
 #[test]
 fn what_is_required_is_there_and_known_once() {
     mistakes(&[
         ("requires: [{optional: true}]", &["a/component.yaml:7:12: key `id` or `export` is missing"]),
-        ("requires: [[a]]", &["a/component.yaml:7:12: expected a text or a mapping, found a list"]),
+        ("requires: [[a]]", &["a/component.yaml:7:12: expected a string or a mapping, found a list"]),
         ("requires: [{id: a, optional: maybe}]", &["a/component.yaml:7:30: expected true or false"]),
         ("requires: [{id: b, optional: true}]", &["a/component.yaml:7:12: unknown component `b`"]),
         ("requires: [{id: b@x, optional: true}]", &["a/component.yaml:7:12: unknown component `b@x`"]),
@@ -176,7 +176,7 @@ fn the_condition_of_an_image_is_about_answers_and_counts_for_jobs_too() {
         ),
         (&(two("when: exports.a.e}") + "exports: {e: x}"), &[&format!("{at}: {about} `exports`")]),
         (&two("when: self.release}"), &[&format!("{at}: {about} `self`")]),
-        (&two("when: [a]}"), &["a/component.yaml:9:35: expected a text"]),
+        (&two("when: [a]}"), &["a/component.yaml:9:35: expected a string"]),
         // As of questions.
         (
             "questions: [{id: q, title: t, type: string, optional: true, when: exports.a.e}]\nexports: {e: x}",
@@ -203,12 +203,12 @@ fn an_export_that_is_required_is_somebodys_and_all_of_them_have_what_is_used() {
     assert_eq!(error(&uses("{{ exports.fs.fs }}"), one, two), "");
     let found = error(&uses("{{ exports.fs.more }}"), one, two);
     assert!(
-        found.contains("user/component.yaml:5:14: component `fs` does not export `more` where that is `two`"),
+        found.contains("user/component.yaml:5:14: component `fs` does not export `more` when that is `two`"),
         "{found}"
     );
     let found =
         error(&uses("{{ answers.fs.size }}"), "exports: {fs: a}\nquestions: [{id: size, title: t, type: port}]", two);
-    assert!(found.contains("unknown answer `fs.size` where that is `two`"), "{found}");
+    assert!(found.contains("unknown answer `fs.size` when that is `two`"), "{found}");
     for (requires, what) in [
         ("[{export: fss}]", "user/component.yaml:4:12: no other component exports `fss`; did you mean `fs`?"),
         ("[{export: x}]\nexports: {x: y}", "no other component exports `x`"),

@@ -17,7 +17,7 @@ pub struct ImageArgs {
 /// What to do with images that nobody publishes.
 #[derive(Debug, Subcommand)]
 pub enum ImageCommand {
-    /// Build one: a layer on its base, from a released distribution
+    /// Build an image: a layer on top of its base image, from a released distribution
     #[command(after_help = "Examples:
   windlass image build livy --dist apache-livy-0.9.0-incubating_2.12-bin.zip \\
       --to registry:harbor.site/platform/livy:0.9.0-incubating
@@ -26,12 +26,13 @@ pub enum ImageCommand {
   windlass bundle create --lock site.lock --layout ./livy --from published     the layout goes into an offline bundle
   windlass image build livy --dist livy.zip --bundle platform.tar --to oci:./livy   the base from an offline bundle
 
-The component's Containerfile is used; what needs a container engine (RUN) is refused with its line. The base is the one that
-images.lock pins, from any source. Equal inputs give equal bytes, on any machine: no times, fixed order and modes.
+The component's Containerfile is used; instructions that need a container engine (RUN) are rejected with their line number.
+The base image is the one pinned in images.lock, whatever source it comes from. Builds are reproducible on any machine:
+no timestamps, fixed order and modes.
 
-Exit codes: 0 done, 1 an error of this machine (a full disk), 2 bad input (a wrong distribution, a base for another platform, a
+Exit codes: 0 done, 1 a local error (disk full), 2 bad input (a wrong distribution, a base for another platform, a
 folder that exists), 4 the base or the registry cannot be reached, 5 a fetch or a push failed, 6 stopped, 8 the offline bundle
-is not signed by the pinned key, 11 too little room, or the registry is not ready for a push; see docs/exit-codes.md")]
+is not signed by the pinned key, 11 not enough space, or the registry is not ready for a push; see docs/exit-codes.md")]
     Build(Box<BuildArgs>),
     /// List the images that components have a Containerfile for, and whether they need a container engine
     #[command(after_help = "Example:
@@ -42,9 +43,10 @@ is not signed by the pinned key, 11 too little room, or the registry is not read
 /// `image build`.
 #[derive(Debug, Args)]
 pub struct BuildArgs {
-    /// The component; COMPONENT.IMAGE if it has several images that can be built
+    /// Component, or COMPONENT.IMAGE if it has several images that can be built
     pub component: String,
-    /// A released distribution (.zip, .tar.gz, .tar); NAME is that of COPY --from, `dist` by default; may be repeated
+    /// A released distribution (.zip, .tar.gz, .tar); NAME is the name in COPY --from, `dist` by default; may be
+    /// repeated
     #[arg(long, value_name = "[NAME=]ARCHIVE", required = true)]
     pub dist: Vec<LayoutArg>,
     /// The target: a new folder, a new offline bundle of this image alone, or a registry
@@ -53,17 +55,17 @@ pub struct BuildArgs {
     /// With --to oci: or bundle: the name of the image there, such as harbor.site/platform/livy:0.9.0; may be repeated
     #[arg(long, value_name = "IMAGE")]
     pub tag: Vec<String>,
-    /// For this platform; may be repeated for an index of several
+    /// Build for this platform; may be repeated for a multi-platform index
     #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
     pub platform: Vec<String>,
-    /// Another value for an ARG of the Containerfile; may be repeated
+    /// Set an ARG of the Containerfile to another value; may be repeated
     #[arg(long, value_name = "NAME=VALUE")]
     pub build_arg: Vec<BuildArg>,
-    /// Take the base from this registry, `host[:port][/path]`, which holds images by their paths; `published` is its own, as
-    /// without it
+    /// Take the base from this registry, `host[:port][/path]`, under its original path; `published` (the default) takes
+    /// it from its own registry
     #[arg(long, value_name = "REGISTRY", conflicts_with_all = ["layout", "bundle"], help_heading = "Base image")]
     pub from: Option<String>,
-    /// Take the base from an OCI layout, an oci-archive or what `docker save` wrote; may be repeated
+    /// Take the base from an OCI layout, an oci-archive or a `docker save` archive; may be repeated
     #[arg(long, value_name = "[IMAGE=]PATH", conflicts_with = "bundle", help_heading = "Base image")]
     pub layout: Vec<LayoutArg>,
     /// Take the base from an offline bundle; may be repeated for its parts
@@ -72,13 +74,14 @@ pub struct BuildArgs {
     /// Accept that offline bundle only if it is signed by this public key (PEM)
     #[arg(long, value_name = "FILE", requires = "bundle", help_heading = "Base image")]
     pub key: Option<PathBuf>,
-    /// Its signature, if it is neither inside nor beside it
+    /// Signature file, if the signature is neither inside the offline bundle nor next to it
     #[arg(long, value_name = "FILE", requires = "bundle", help_heading = "Base image")]
     pub signature: Option<PathBuf>,
-    /// Check the base against this lock instead of ./images.lock or, if that does not exist, the built-in one
+    /// Check the base against this lock instead of ./images.lock or, if that does not exist, the built-in lock
     #[arg(long, value_name = "FILE", help_heading = "Base image")]
     pub lock: Option<PathBuf>,
-    /// With --to registry: if the tag is another image: refuse before anything is sent, keep it, or overwrite it
+    /// With --to registry: if the tag already exists for another image: fail before anything is sent, keep it, or
+    /// overwrite it
     #[arg(long, value_name = "RULE", value_enum, default_value_t = TagRule::Fail)]
     pub tag_conflict: TagRule,
     /// How registries are reached.

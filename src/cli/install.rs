@@ -12,13 +12,13 @@ pub struct AnswerArgs {
     /// Read answers from this file
     #[arg(long, value_name = "FILE")]
     pub answers: Option<PathBuf>,
-    /// Answer one question: component.question=answer; may be repeated
+    /// Set the answer to a question: component.question=answer; may be repeated
     #[arg(long = "set", value_name = "QUESTION=ANSWER")]
     pub set: Vec<String>,
     /// Only these components, and what they require
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
-    /// A set of sizes: small, standard or one of --catalog
+    /// Set of sizes: small, standard or one from --catalog
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
 }
@@ -58,7 +58,7 @@ pub struct PreflightArgs {
     /// Take over an existing release for this component; may be repeated
     #[arg(long, value_name = "COMPONENT")]
     pub adopt: Vec<String>,
-    /// Print the meaning and the fix of every finding, and check nothing
+    /// Print the description and the fix of every finding, without running any checks
     #[arg(long, conflicts_with_all = ["answers", "set", "components", "profile", "waive", "adopt", "json"])]
     pub list: bool,
 }
@@ -87,7 +87,7 @@ pub struct InstallArgs {
     /// Allow older versions of components than those that are installed
     #[arg(long)]
     pub allow_downgrade: bool,
-    /// Write the answers of this run to FILE as well
+    /// Also write the answers of this run to FILE
     #[arg(long, value_name = "FILE")]
     pub save_answers: Option<PathBuf>,
 }
@@ -110,7 +110,7 @@ pub struct PlanArgs {
     /// Take over an existing release for this component; may be repeated
     #[arg(long, value_name = "COMPONENT")]
     pub adopt: Vec<String>,
-    /// Print the plan as a graph: what waits for what, by component
+    /// Print the plan as a dependency graph, grouped by component
     #[arg(long, value_name = "FORMAT", conflicts_with_all = ["diff", "json"])]
     pub graph: Option<Graph>,
 }

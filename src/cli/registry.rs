@@ -13,7 +13,7 @@ pub struct RegistryArgs {
     /// Client certificate for registries (PEM, with its chain)
     #[arg(long, value_name = "FILE", requires = "client_key", help_heading = "Registries")]
     pub client_cert: Option<PathBuf>,
-    /// The key of that certificate (PEM)
+    /// Private key of the certificate (PEM)
     #[arg(long, value_name = "FILE", requires = "client_cert", help_heading = "Registries")]
     pub client_key: Option<PathBuf>,
     /// Use plain HTTP for this registry if it has no TLS, also for the login; may be repeated

@@ -45,6 +45,9 @@ pub struct SourceError {
 
 /// Where images come from. Repositories are names with their registry, as [`crate::model::ImageName`] has them:
 /// `docker.io/library/redis`.
+///
+/// A source ends its own waits, also while a blob is read: only it knows a registry that asks for patience from one that is
+/// gone. Whoever reads sets no deadline.
 pub trait ImageSource: Send + Sync {
     /// A manifest, checked against the digest that it was asked by; `None` where the source has none of that name.
     fn manifest<'a>(

@@ -160,10 +160,10 @@ fn login_problem(config: &serde_json::Value) -> Option<&'static str> {
     };
     Some(match auths {
         _ if filled("credsStore") || filled("credHelpers") => {
-            "the login is kept by a helper of this machine (`credsStore`, `credHelpers`), which the cluster cannot use; \
-             `kubectl create secret docker-registry x --docker-server=HOST --docker-username=USER \
-             --docker-password=PASSWORD --dry-run=client -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d` prints a file \
-             with a login"
+            "the login is stored in a credential helper of this machine (`credsStore`, `credHelpers`), which the \
+             cluster cannot use; `kubectl create secret docker-registry x --docker-server=HOST --docker-username=USER \
+             --docker-password=PASSWORD --dry-run=client -o jsonpath='{.data.\\.dockerconfigjson}' | base64 -d` \
+             prints a file with a login"
         }
         None => "no `auths`",
         Some(auths) if auths.is_empty() => "`auths` is empty",

@@ -33,7 +33,7 @@ pub struct RunInfo {
 }
 
 /// How a step ended.
-enum End {
+enum StepOutcome {
     Done(Done, f64),
     Failed(Failure, f64),
     /// Whether an attempt has started.
@@ -145,11 +145,11 @@ impl Open {
 struct Scheduler<P> {
     open: Open,
     /// What will not succeed any more, and the failure that is to blame.
-    failed: BTreeMap<String, Blame>,
+    failed: BTreeMap<String, BlockCause>,
     verify_failed: bool,
     install_failed: bool,
     results: Arc<Results>,
-    running: JoinSet<(Step, End)>,
+    running: JoinSet<(Step, StepOutcome)>,
     names: BTreeMap<tokio::task::Id, Step>,
     performer: Arc<P>,
     events: Channel,
@@ -157,7 +157,7 @@ struct Scheduler<P> {
 }
 
 #[derive(Clone, PartialEq)]
-enum Blame {
+enum BlockCause {
     Step(String),
     User,
 }
@@ -203,11 +203,11 @@ impl<P: Perform> Scheduler<P> {
         while let Some(step) = self.open.next() {
             let id = step.id.clone();
             match step.needs.iter().find_map(|need| self.failed.get(need).cloned()) {
-                Some(Blame::Step(by)) => {
-                    self.fail(&id, Blame::Step(by.clone()));
+                Some(BlockCause::Step(by)) => {
+                    self.fail(&id, BlockCause::Step(by.clone()));
                     self.events.send(Event::StepBlocked { id, by });
                 }
-                Some(Blame::User) => self.stop(id, false),
+                Some(BlockCause::User) => self.stop(id, false),
                 None if step.change == Change::Nothing => {
                     self.open.succeeded(&id);
                     self.events.send(Event::StepSkipped { id, why: Skip::Unchanged });
@@ -218,18 +218,18 @@ impl<P: Perform> Scheduler<P> {
         }
     }
 
-    fn fail(&mut self, id: &str, blame: Blame) {
+    fn fail(&mut self, id: &str, blame: BlockCause) {
         self.open.failed(id);
         self.failed.insert(id.to_owned(), blame);
     }
 
     fn stop(&mut self, id: String, begun: bool) {
-        self.fail(&id, Blame::User);
+        self.fail(&id, BlockCause::User);
         self.events.send(Event::StepStopped { id, begun });
     }
 
     fn was_stopped(&self) -> bool {
-        self.failed.values().any(|blame| *blame == Blame::User)
+        self.failed.values().any(|blame| *blame == BlockCause::User)
     }
 
     fn start(&mut self, step: Step) {
@@ -245,10 +245,10 @@ impl<P: Perform> Scheduler<P> {
         self.names.insert(handle.id(), known);
     }
 
-    fn end(&mut self, step: Step, end: End) {
+    fn end(&mut self, step: Step, end: StepOutcome) {
         let id = step.id;
         match end {
-            End::Done(done, seconds) => {
+            StepOutcome::Done(done, seconds) => {
                 if let (Some(name), Some(results)) = (step.register, done.results) {
                     Arc::make_mut(&mut self.results).insert(name, results);
                 }
@@ -258,13 +258,13 @@ impl<P: Perform> Scheduler<P> {
                     None => Event::StepFinished { id, seconds, summary: done.summary, log: done.log },
                 });
             }
-            End::Failed(failure, seconds) => {
+            StepOutcome::Failed(failure, seconds) => {
                 if step.verify {
                     self.verify_failed = true;
                 } else {
                     self.install_failed = true;
                 }
-                self.fail(&id, Blame::Step(id.clone()));
+                self.fail(&id, BlockCause::Step(id.clone()));
                 self.events.send(Event::StepFailed {
                     id,
                     seconds,
@@ -273,21 +273,21 @@ impl<P: Perform> Scheduler<P> {
                     log: failure.log,
                 });
             }
-            End::Stopped(begun) => self.stop(id, begun),
+            StepOutcome::Stopped(begun) => self.stop(id, begun),
         }
     }
 
     /// Fails a step that needs itself, or something that is not in the plan.
     fn fail_unreachable(&mut self, step: Step) {
-        let errors = vec![format!("internal error: it needs {}, which never finishes", step.needs.join(", "))];
-        self.end(step, End::Failed(Failure { errors, ..Failure::default() }, 0.0));
+        let errors = vec![format!("internal error: unresolvable dependency on {}", step.needs.join(", "))];
+        self.end(step, StepOutcome::Failed(Failure { errors, ..Failure::default() }, 0.0));
     }
 
     /// A task that panicked: the step failed, the rest continues.
     fn crashed(&mut self, error: &tokio::task::JoinError) {
         let Some(step) = self.names.remove(&error.id()) else { return };
         let failure = Failure { errors: vec![format!("internal error: {error}")], ..Failure::default() };
-        self.end(step, End::Failed(failure, 0.0));
+        self.end(step, StepOutcome::Failed(failure, 0.0));
     }
 }
 
@@ -298,7 +298,7 @@ async fn attempts<P: Perform>(
     results: Arc<Results>,
     events: &Channel,
     cancel: CancellationToken,
-) -> End {
+) -> StepOutcome {
     let started = Instant::now();
     let deadline = started + Duration::from_secs(step.deadline_seconds);
     let mut backoff = BACKOFF;
@@ -308,31 +308,31 @@ async fn attempts<P: Perform>(
     loop {
         // However long ago the last step began: the machine may have slept since.
         if cancel.run_until_cancelled(performer.may_begin()).await != Some(true) {
-            return End::Stopped(attempt > 1);
+            return StepOutcome::Stopped(attempt > 1);
         }
         events.send(Event::StepStarted { id: step.id.clone(), attempt });
         let context =
             Context { results: results.clone(), progress: sink(&step.id, events), cancel: cancel.clone(), deadline };
         let mut failure = tokio::select! {
             ended = performer.perform(step, context) => match ended {
-                Ok(done) => return End::Done(done, started.elapsed().as_secs_f64()),
+                Ok(done) => return StepOutcome::Done(done, started.elapsed().as_secs_f64()),
                 Err(failure) => failure,
             },
             () = tokio::time::sleep_until(deadline.into()) => Failure {
                 errors: vec![format!("timed out after {}s", step.deadline_seconds)],
                 ..Failure::default()
             },
-            () = abandoned(&cancel, grace) => return End::Stopped(true),
+            () = abandoned(&cancel, grace) => return StepOutcome::Stopped(true),
         };
         if cancel.is_cancelled() {
-            return End::Stopped(true);
+            return StepOutcome::Stopped(true);
         }
         let last = attempt > step.retries || !failure.may_pass || Instant::now() + backoff.peek() >= deadline;
         if last {
             if let (Some(fix), Some(error)) = (&step.fix, failure.errors.last_mut()) {
                 *error = format!("{error}; {fix}");
             }
-            return End::Failed(failure, started.elapsed().as_secs_f64());
+            return StepOutcome::Failed(failure, started.elapsed().as_secs_f64());
         }
         let pause = backoff.pause();
         events.send(Event::StepRetried {
@@ -343,7 +343,7 @@ async fn attempts<P: Perform>(
         });
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
-            () = cancel.cancelled() => return End::Stopped(true),
+            () = cancel.cancelled() => return StepOutcome::Stopped(true),
         }
         attempt += 1;
     }

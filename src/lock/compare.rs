@@ -63,7 +63,7 @@ pub fn differences(locked: &ImagesLock, needed: &ImagesLock) -> Vec<Difference> 
     compare(&mut found, "unpublished image", &locked.unpublished, &needed.unpublished, values, |build| {
         match build.as_str() {
             "" => Vec::new(),
-            build => vec![format!("made by {build}")],
+            build => vec![format!("built from {build}")],
         }
     });
     let from = |files: &crate::model::images_lock::LockedFiles| vec![format!("{} {}", files.from, files.digest)];

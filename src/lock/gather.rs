@@ -12,7 +12,7 @@ type Use = (String, String);
 
 /// What a place's image was found with.
 #[derive(Debug, Clone, Default)]
-struct FoundWith {
+struct ImageOrigins {
     /// Profiles.
     profiles: BTreeSet<String>,
     /// Answers that were tried.
@@ -22,7 +22,7 @@ struct FoundWith {
 /// Collects what is found, for the lock.
 #[derive(Debug, Clone, Default)]
 pub struct LockBuilder {
-    images: BTreeMap<String, BTreeMap<Use, FoundWith>>,
+    images: BTreeMap<String, BTreeMap<Use, ImageOrigins>>,
     unpublished: BTreeMap<String, String>,
     charts: BTreeMap<String, LockedFiles>,
     files: BTreeMap<String, LockedFiles>,
@@ -110,7 +110,7 @@ fn lasting(at: &str) -> String {
     }
 }
 
-impl FoundWith {
+impl ImageOrigins {
     /// The profiles; where none alone has it, the fewest answers that bring it.
     fn labels(self) -> BTreeSet<String> {
         if !self.profiles.is_empty() {

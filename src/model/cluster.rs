@@ -65,7 +65,7 @@ impl fmt::Debug for ManifestObject {
 
 /// An object of a rendered manifest that cannot be read. Nothing else is known of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unread {
+pub struct UnreadableObject {
     /// What it seems to be: `ConfigMap settings`.
     pub what: String,
     /// The line of the manifest, from 1.
@@ -74,7 +74,7 @@ pub struct Unread {
     pub problem: String,
 }
 
-impl fmt::Display for Unread {
+impl fmt::Display for UnreadableObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} cannot be read (line {} of the manifest: {})", self.what, self.line, self.problem)
     }
@@ -197,7 +197,7 @@ pub struct ReleaseState {
     /// omitted them, also for custom kinds that have none: only discovery knows those.
     pub manifest: Vec<ManifestObject>,
     /// What was rendered and cannot be read; Helm's `helm get manifest` shows it.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadableObject>,
     /// What `--description` said.
     pub description: String,
     /// When this revision was made, as Helm wrote it (RFC 3339).
@@ -469,6 +469,8 @@ pub struct PodState {
     pub name: String,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
+    /// Kind and name of what made it and keeps it, if something does: `ReplicaSet`, `Job`.
+    pub controller: Option<(String, String)>,
     /// `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`.
     pub phase: String,
     /// Every container is ready.

@@ -73,7 +73,7 @@ impl NameNodeState {
             Self::Starting => "starting",
             Self::Stopping => "stopping",
             Self::Silent(_) => "silent",
-            Self::Unasked(_) => "not asked",
+            Self::Unasked(_) => "not queried",
         }
     }
 }

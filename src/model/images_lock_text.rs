@@ -158,7 +158,7 @@ impl Check<'_> {
     /// No text drives a terminal or fills a screen.
     fn texts(&mut self, node: &Node) {
         if node.written().chars().any(char::is_control) || node.written().chars().count() > TEXT_LIMIT {
-            self.add(node.pos, format!("a text must have at most {TEXT_LIMIT} characters, all printable"));
+            self.add(node.pos, format!("a string must have at most {TEXT_LIMIT} characters, all printable"));
         }
         for item in node.list().unwrap_or_default() {
             self.texts(item);
@@ -351,7 +351,7 @@ mod tests {
             ("".to_owned(), "l:1:1: key `images` is missing"),
             ("- a".into(), "l:1:1: expected a mapping, found a list"),
             ("schema: 2\nimages: {}\nmore: 1".into(), "l:1:9: unsupported format 2, this windlass reads format 1"),
-            ("schema: one\nimages: {}".into(), "l:1:9: expected a whole number, found a text"),
+            ("schema: one\nimages: {}".into(), "l:1:9: expected a whole number, found a string"),
             ("schema: 1\nimages: {}\nimages: {}".into(), "l:3:1: "),
             ("schema: 1\nimages: {}\nimagse: {}".into(), "l:3:1: unknown key `imagse`; did you mean `images`?"),
             (image(&format!("{used}    color: red\n")), "l:5:5: unknown key `color`"),
@@ -362,7 +362,7 @@ mod tests {
             (image("    used_by: [{component: a, at: b, profiles: [x, x]}]\n"), "l:4:51: duplicate entry `x`"),
             (
                 image("    used_by: [{component: a, at: \"b\\e[2J\"}]\n"),
-                "l:4:34: a text must have at most 1000 characters",
+                "l:4:34: a string must have at most 1000 characters",
             ),
             (
                 "schema: 1\nimages:\n  x:1: {used_by: [{component: a, at: b}]}".into(),

@@ -132,7 +132,7 @@ impl fmt::Display for Lock {
 
 /// Whether a lock keeps others out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Standing {
+pub enum LockStatus {
     /// Its holder is at work, as far as is known.
     Held,
     /// It was not renewed for as long as it lasts.
@@ -145,17 +145,17 @@ impl Lock {
     /// Judges it at `now` of the API server's clock. `alive` says of a process of this machine whether it still runs,
     /// and `None` of any other.
     #[must_use]
-    pub fn standing(&self, now: Timestamp, alive: impl Fn(&Process) -> Option<bool>) -> Standing {
+    pub fn standing(&self, now: Timestamp, alive: impl Fn(&Process) -> Option<bool>) -> LockStatus {
         if self.process.as_ref().and_then(alive) == Some(false) {
-            return Standing::Dead;
+            return LockStatus::Dead;
         }
-        let Some(renewed) = self.renewed else { return Standing::Expired };
+        let Some(renewed) = self.renewed else { return LockStatus::Expired };
         // The clock has seconds; the odd one is the holder's.
         let lasts = self.lasts + Duration::from_secs(1);
         match Duration::try_from(now.duration_since(renewed)) {
-            Ok(age) if age > lasts => Standing::Expired,
+            Ok(age) if age > lasts => LockStatus::Expired,
             // Renewed in the future: clocks differ, and nothing is known.
-            _ => Standing::Held,
+            _ => LockStatus::Held,
         }
     }
 }
@@ -182,11 +182,11 @@ mod tests {
     fn a_lock_expires_when_it_is_not_renewed() {
         let now = "2026-11-21T16:10:00Z".parse().unwrap();
         for (renewed, expected) in [
-            (Some("2026-11-21T16:10:00Z"), Standing::Held),
-            (Some("2026-11-21T16:09:29Z"), Standing::Held),
-            (Some("2026-11-21T16:09:28Z"), Standing::Expired),
-            (Some("2026-11-21T16:20:00Z"), Standing::Held),
-            (None, Standing::Expired),
+            (Some("2026-11-21T16:10:00Z"), LockStatus::Held),
+            (Some("2026-11-21T16:09:29Z"), LockStatus::Held),
+            (Some("2026-11-21T16:09:28Z"), LockStatus::Expired),
+            (Some("2026-11-21T16:20:00Z"), LockStatus::Held),
+            (None, LockStatus::Expired),
         ] {
             assert_eq!(lock(renewed).standing(now, |_| None), expected, "{renewed:?}");
         }
@@ -213,8 +213,8 @@ mod tests {
     fn a_dead_holder_of_this_machine_is_known_at_once() {
         let now = "2026-11-21T16:10:00Z".parse().unwrap();
         let lock = lock(Some("2026-11-21T16:10:00Z"));
-        assert_eq!(lock.standing(now, |_| Some(false)), Standing::Dead);
-        assert_eq!(lock.standing(now, |_| Some(true)), Standing::Held);
+        assert_eq!(lock.standing(now, |_| Some(false)), LockStatus::Dead);
+        assert_eq!(lock.standing(now, |_| Some(true)), LockStatus::Held);
     }
 
     #[test]

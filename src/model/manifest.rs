@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use crate::model::cluster::{ManifestObject, ObjectRef, Unread};
+use crate::model::cluster::{ManifestObject, ObjectRef, UnreadableObject};
 use crate::model::yaml::{HelmDocument, helm_documents};
 
 /// Built-in kinds that belong to no namespace; of others only the cluster's discovery knows.
@@ -37,7 +37,7 @@ pub struct Manifest {
     /// The objects, in the order of the text.
     pub objects: Vec<ManifestObject>,
     /// What is in it, too, and cannot be read.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadableObject>,
 }
 
 /// Reads rendered YAML: what `helm template` prints, what a release's record holds. Objects without a namespace get
@@ -49,7 +49,7 @@ pub fn parse_manifest(text: &str, namespace: &str) -> Manifest {
         let what = if document.value.is_err() { guess(&document) } else { String::new() };
         match document.value {
             Ok(body) => collect(body, document.line, namespace, LISTS, &mut found),
-            Err(error) => found.unread.push(Unread { what, line: error.line, problem: error.problem }),
+            Err(error) => found.unread.push(UnreadableObject { what, line: error.line, problem: error.problem }),
         }
     }
     found
@@ -80,7 +80,7 @@ fn collect(mut body: Value, line: usize, namespace: &str, lists: usize, found: &
             _ => "an object".to_owned(),
         };
         let problem = format!("{} is missing", missing.join(", "));
-        found.unread.push(Unread { what, line, problem });
+        found.unread.push(UnreadableObject { what, line, problem });
         return;
     };
     let place = text("/metadata/namespace").unwrap_or(namespace);

@@ -18,6 +18,7 @@ mod image;
 pub mod images_lock;
 mod images_lock_text;
 pub mod ingress;
+mod lang;
 pub mod lock;
 mod login;
 mod manifest;
@@ -51,12 +52,13 @@ pub use human::human;
 pub use ignored::{Ignored, IgnoredField, IgnoredPaths};
 pub use image::{ImageName, ImageNameError};
 pub use images_lock_text::LOCK_LIMIT;
+pub use lang::Lang;
 pub use login::Login;
 pub use manifest::{Manifest, parse_manifest};
 pub use name_pattern::NamePattern;
 pub use names::{
-    CHART_DIGEST, FILES_LABEL, LANGUAGES, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked,
-    is_selector, mark,
+    CHART_DIGEST, FILES_LABEL, PULL_SECRET, STATE_LEASE, STATE_NAMESPACE, STATE_SECRET, few, is_marked, is_selector,
+    mark,
 };
 pub use progress::{Progress, ProgressSink, silent};
 pub use quantity::{Measure, Quantity};
@@ -65,6 +67,6 @@ pub use secret::{AUTHORITY, GeneratedSecret, Secret, SecretFormat, SecretRef, wi
 pub use secret_version::{
     fill_versions, keyed, next_secret, secret_version, version_mark, versions_in, versions_in_value, with_versions,
 };
-pub use service::{Lookup, Way, service_place};
+pub use service::{Lookup, ServiceAccess, service_place};
 pub use value_path::{PathRelation, ValuePath, ValuePathError};
 pub use values::ReleaseValues;

@@ -2,9 +2,6 @@
 
 use std::collections::BTreeMap;
 
-/// The languages of texts for people. Every text is there in the first.
-pub const LANGUAGES: [&str; 2] = ["en", "ru"];
-
 /// Namespace of what windlass remembers.
 pub const STATE_NAMESPACE: &str = "windlass-system";
 

@@ -11,7 +11,7 @@ use super::images_lock::ImagesLock;
 pub struct OfflineRecord {
     /// The digest of the offline bundle's images.lock.
     pub lock_digest: String,
-    /// The registry: `host[:port][/path]`.
+    /// The registry that nodes pull from: `host[:port][/path]`.
     pub registry: String,
     /// The repository there, with its host, of each image by its whole published name.
     pub repositories: BTreeMap<String, String>,
@@ -40,6 +40,10 @@ impl OfflineRecord {
 pub struct ObservedOffline {
     /// What there will be.
     pub record: OfflineRecord,
+    /// The registry that it is pushed to, which may have another name than the one that nodes pull from.
+    pub target: String,
+    /// Whether a receipt of the push is asked for.
+    pub receipt: bool,
     /// How many images are in it.
     pub images: usize,
     /// Bytes that are there.
@@ -52,9 +56,28 @@ pub struct ObservedOffline {
     pub writes: usize,
     /// Nodes of a kind, each by one of them.
     pub pools: Vec<NodePool>,
+    /// How many other kinds there are.
+    pub skipped_pools: SkippedPools,
 }
 
-/// Nodes that pull in the same way: of one platform, runtime and pool.
+impl ObservedOffline {
+    /// The same where no node is asked to pull.
+    #[must_use]
+    pub fn without_pull_tests(self) -> Self {
+        Self { pools: Vec::new(), skipped_pools: SkippedPools::default(), ..self }
+    }
+}
+
+/// Pools without a pull test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SkippedPools {
+    /// All nodes have taints that no release tolerates.
+    pub tainted: usize,
+    /// More than are tested.
+    pub more: usize,
+}
+
+/// Nodes that pull in the same way: of one platform, kind of runtime and pool.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct NodePool {
     /// What it is called: by the provider's label, else by its platform.

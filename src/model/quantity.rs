@@ -95,7 +95,7 @@ impl Measure {
         let bytes = |usual: &str, (most, limit): (Quantity, &str), what: &str| {
             let meant = format!("did you mean {number}{usual}?");
             if matches!(unit, "m" | "u" | "n") {
-                return Some(format!("`{text}` is a fraction of a byte of {what}; {meant}"));
+                return Some(format!("`{text}` of {what} is a fraction of a byte; {meant}"));
             }
             if amount < Quantity(NANO << 20) {
                 let amount = if unit.is_empty() { format!("{number} bytes") } else { "less than 1Mi".to_owned() };

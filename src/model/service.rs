@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// The way to a service. Secrets are `<Secret>/<key>` in its namespace.
 #[derive(Debug, Clone, Copy)]
-pub struct Way<'a> {
+pub struct ServiceAccess<'a> {
     /// The namespace of the Secrets, and of the service unless that names another.
     pub namespace: &'a str,
     /// `name:port`, or `name.namespace:port`.
@@ -29,7 +29,7 @@ pub fn service_place<'a>(service: &'a str, namespace: &'a str) -> Option<(&'a st
     Some((namespace, name, port))
 }
 
-impl Way<'_> {
+impl ServiceAccess<'_> {
     /// The Secret of the login, for messages.
     #[must_use]
     pub fn login_place(&self) -> Option<String> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::Quantity;
 
@@ -111,6 +112,18 @@ pub struct Taint {
     pub value: String,
     /// `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
     pub effect: String,
+}
+
+impl Taint {
+    /// Whether a toleration, as the API has it, is one of this taint.
+    #[must_use]
+    pub fn is_tolerated(&self, toleration: &Value) -> bool {
+        let text = |key: &str| toleration[key].as_str().unwrap_or_default();
+        let effect = text("effect").is_empty() || text("effect") == self.effect;
+        let exists = text("operator") == "Exists";
+        let key = text("key") == self.key || (text("key").is_empty() && exists);
+        effect && key && (exists || text("value") == self.value)
+    }
 }
 
 impl fmt::Display for Taint {

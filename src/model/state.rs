@@ -41,7 +41,7 @@ pub struct InstallState {
     pub namespaces: BTreeMap<String, String>,
     /// Components that were uninstalled and left data behind, with where it is.
     #[serde(default)]
-    pub kept: BTreeMap<String, Kept>,
+    pub kept: BTreeMap<String, RetainedComponent>,
     /// Components whose first install was started and has not finished, with what may exist of them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub begun: BTreeMap<String, ComponentRecord>,
@@ -58,7 +58,7 @@ pub struct InstallState {
 
 /// What remains of a component that was uninstalled.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Kept {
+pub struct RetainedComponent {
     /// What was installed.
     #[serde(flatten)]
     pub record: ComponentRecord,
@@ -123,7 +123,7 @@ impl InstallState {
                     all.extend(data);
                     let before = self.kept.remove(component).and_then(|before| before.data);
                     all.extend(&before.unwrap_or_default());
-                    self.kept.insert(component.to_owned(), Kept { record, data: Some(all) });
+                    self.kept.insert(component.to_owned(), RetainedComponent { record, data: Some(all) });
                 }
             }
             None => {
@@ -409,7 +409,7 @@ mod tests {
             components: [("x".to_owned(), component)].into(),
             answers: Value::Null,
             namespaces: [("x".to_owned(), String::new())].into(),
-            kept: [("x".to_owned(), Kept { record: record.clone(), data: Some(data) })].into(),
+            kept: [("x".to_owned(), RetainedComponent { record: record.clone(), data: Some(data) })].into(),
             begun: [("x".to_owned(), record)].into(),
             offline: Some(OfflineRecord {
                 repositories: [("x".to_owned(), String::new())].into(),

@@ -68,7 +68,7 @@ impl ExpansionBlocker {
         let keep = format!("keep the current size: {}", claim.requested);
         match self {
             Self::Class(name) => format!(
-                "kubectl patch storageclass {name} -p '{{\"allowVolumeExpansion\":true}}' (if its provisioner can), or {keep}"
+                "kubectl patch storageclass {name} -p '{{\"allowVolumeExpansion\":true}}' (if its provisioner supports it), or {keep}"
             ),
             Self::Unbound(_) => {
                 let namespace = claim.object.namespace.as_deref().unwrap_or_default();

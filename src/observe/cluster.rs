@@ -120,7 +120,7 @@ async fn config_maps(
                 return Err(ObserveError::ForeignFiles { place: format!("{namespace}/{name}") });
             }
             Some(found) if found.files.digest() == files.digest => Comparison::Same,
-            Some(_) => Comparison::Differs(format!("{what} has other content")),
+            Some(_) => Comparison::Differs(format!("{what} has different content")),
         };
         Ok::<_, ObserveError>(((namespace, name), compared))
     }));

@@ -46,7 +46,7 @@ pub enum ObserveError {
         place: String,
     },
     /// The state cannot be read.
-    #[error("failed to read what is installed")]
+    #[error("failed to read the recorded state")]
     State(#[from] StateError),
     /// What is to be uploaded cannot be opened.
     #[error("failed to list what {component} uploads{}", .answer.as_ref().map(|id| format!(": see the answer {id}")).unwrap_or_default())]

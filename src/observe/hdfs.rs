@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::ObserveError;
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
-use crate::catalog::action::{self, Leaves, Mkdir};
+use crate::catalog::action::{self, ActionEffect, Mkdir};
 use crate::driver::sources::{self, FilesError, Opened};
 use crate::driver::webhdfs::{self, Difference, Error, Hdfs, Upload, UploadOptions};
 use crate::model::cluster::ReleaseKey;
@@ -60,7 +60,7 @@ pub(super) async fn local_files(wanted: &Resolved) -> Result<Vec<LocalFiles>, Ob
     for component in &wanted.components {
         let begin = found.len();
         for action in actions(component) {
-            let Some(Leaves::Files(upload)) = action.kind.leaves() else { continue };
+            let Some(ActionEffect::Files(upload)) = action.kind.leaves() else { continue };
             let action::Upload { from, to, mode, pattern } = upload;
             if from.is_empty() {
                 continue;
@@ -147,7 +147,7 @@ fn compared(error: Error, origin: Origin) -> NotCompared {
 async fn ask(wanted: &Resolved, hdfs: &Hdfs, files: Vec<LocalFiles>) -> Result<ObservedHdfs, NotCompared> {
     let mut folders = BTreeMap::new();
     for action in wanted.components.iter().flat_map(actions) {
-        if let Some(Leaves::Folder(Mkdir { path, .. })) = action.kind.leaves()
+        if let Some(ActionEffect::Folder(Mkdir { path, .. })) = action.kind.leaves()
             && !folders.contains_key(path)
         {
             let folder = match hdfs.status(path).await? {
@@ -178,7 +178,7 @@ fn words(comparison: webhdfs::Comparison) -> Comparison {
         webhdfs::Comparison::Differs(difference) => Comparison::Differs(match difference {
             Difference::Folder => "is a folder".to_owned(),
             Difference::Length { have, want } => format!("has {have} bytes instead of {want}"),
-            Difference::Content => "has other content".to_owned(),
+            Difference::Content => "has different content".to_owned(),
             Difference::Mode { have, want } => format!("has mode {have:04o} instead of {want:04o}"),
         }),
     }

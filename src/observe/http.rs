@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::future::join_all;
 
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent};
-use crate::catalog::action::{Ensure, Leaves};
+use crate::catalog::action::{ActionEffect, Ensure};
 use crate::driver::http::{HttpError, differences};
 use crate::driver::kube::{Cluster, Tunnels};
 use crate::model::causes;
@@ -17,7 +17,7 @@ use crate::model::observed::{Comparison, ObservedRelease};
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why an entry that depends on the results of other actions is not observed.
-pub const NEEDS_RUN_RESULTS: &str = "it depends on results that only a run has";
+pub const NEEDS_RUN_RESULTS: &str = "it depends on results that are only known during a run";
 
 /// Step to what was found, or why nothing was. Services of releases that are not there, or not ready, are not asked.
 pub(super) async fn observe(
@@ -36,7 +36,7 @@ pub(super) async fn observe(
         actions.map(move |action| (component.namespace.as_deref().unwrap_or_default(), action))
     });
     let entries = all.filter_map(|(namespace, action)| match action.kind.leaves() {
-        Some(Leaves::Entry(ensure)) => Some((namespace, action, ensure)),
+        Some(ActionEffect::Entry(ensure)) => Some((namespace, action, ensure)),
         _ => None,
     });
     let observed = entries.map(|(namespace, action, ensure)| async move {

@@ -61,7 +61,7 @@ pub async fn remains(cluster: &Cluster, state: &InstallState, purge: bool) -> Re
         known.iter().flat_map(|(record, data)| record.crds.iter().chain(data.iter().flat_map(|data| &data.crds)));
     let crds: BTreeSet<&String> = crds.collect();
     let of_kinds = try_join_all(crds.into_iter().map(|name| async move {
-        let found = cluster.crd_remains(name).await.map_err(api(&format!("what is of {name}")))?;
+        let found = cluster.crd_remains(name).await.map_err(api(&format!("the objects of {name}")))?;
         Ok::<_, ObserveError>(found.map(|found| (name.clone(), found)))
     }));
     remains.crds = of_kinds.await?.into_iter().flatten().collect();
@@ -157,7 +157,7 @@ async fn namespaces(
                 _ => selected,
             }
         };
-        let contents = cluster.contents(name).await.map_err(api(&format!("what is in namespace {name}")))?;
+        let contents = cluster.contents(name).await.map_err(api(&format!("the contents of namespace {name}")))?;
         let others = contents.others(&releases, ours);
         Ok(Some((name.clone(), NamespaceRemains { others })))
     }));

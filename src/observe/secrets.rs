@@ -61,7 +61,7 @@ pub(super) async fn answered(
             match (found.get(key), wanted.as_ref().map(|wanted| wanted.get(key))) {
                 (Some(found), None) if !found.expose().is_empty() => {}
                 (found, Some(wanted)) if found == wanted => {}
-                (Some(_), Some(_)) => compared = Comparison::Differs(format!("{what} has other content")),
+                (Some(_), Some(_)) => compared = Comparison::Differs(format!("{what} has different content")),
                 _ => compared = Comparison::Differs(format!("{what} has no key `{key}`")),
             }
         }
@@ -118,7 +118,7 @@ async fn compare_derived(
         answered.get(&(namespace.clone(), (*source).clone())).is_none_or(|found| *found == Comparison::Same)
     };
     if let Some(source) = sources.iter().find(|source| !same(source)) {
-        return Ok(Comparison::Differs(format!("{what} is made of Secret {namespace}/{source}, which changes")));
+        return Ok(Comparison::Differs(format!("{what} is created from Secret {namespace}/{source}, which changes")));
     }
     let read = try_join_all(sources.into_iter().map(|source| async move {
         let found = read(cluster, namespace, &source).await?;
@@ -127,13 +127,13 @@ async fn compare_derived(
     let sources: BTreeMap<_, _> = read.await?.into_iter().collect();
     // Why it cannot be made now is reported by the step that makes it.
     let Ok(wanted) = derived.fill(namespace, &sources, key) else {
-        return Ok(Comparison::Differs(format!("{what} is made of a Secret that does not exist")));
+        return Ok(Comparison::Differs(format!("{what} is created from a Secret that does not exist")));
     };
     if let Some(key) = wanted.keys().find(|key| !found.contains_key(*key)) {
         return Ok(Comparison::Differs(format!("{what} has no key `{key}`")));
     }
     let same = wanted.iter().all(|(key, wanted)| found.get(key) == Some(wanted));
-    Ok(if same { Comparison::Same } else { Comparison::Differs(format!("{what} has other content")) })
+    Ok(if same { Comparison::Same } else { Comparison::Differs(format!("{what} has different content")) })
 }
 
 /// Copies in further namespaces. `compared` are those that windlass fills, of which they may be copies.
@@ -165,7 +165,7 @@ async fn compare_copy(
         let how = match (wanted.get(key), found.get(key)) {
             (Some(wanted), Some(found)) if wanted == found => continue,
             (None, None) if key == AUTHORITY => continue,
-            (Some(_), Some(_)) => format!("{what} has other content than {original}"),
+            (Some(_), Some(_)) => format!("{what} has different content than {original}"),
             (Some(_), None) => format!("{what} has no key `{key}`"),
             (None, _) => format!("{what} is a copy of {original}, which has no key `{key}`"),
         };
@@ -215,7 +215,7 @@ pub async fn pull_secrets(
             let compared = match found.as_ref().map(|data| data.get(".dockerconfigjson")) {
                 None => Comparison::Absent,
                 Some(Some(found)) if found == config => Comparison::Same,
-                Some(_) => Comparison::Differs(format!("Secret {namespace}/{PULL_SECRET} has other credentials")),
+                Some(_) => Comparison::Differs(format!("Secret {namespace}/{PULL_SECRET} has different credentials")),
             };
             Ok::<_, ObserveError>((namespace.clone(), compared))
         }

@@ -11,7 +11,7 @@ use super::order::sort;
 use super::step::{secret_id, step};
 use super::types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
-use crate::catalog::action::{Leaves, Mkdir, Upload};
+use crate::catalog::action::{ActionEffect, Mkdir, Upload};
 use crate::model::cluster::{ManifestObject, ReleaseKey};
 use crate::model::observed::{CrdComparison, Observed};
 use crate::model::state::ComponentRecord;
@@ -139,7 +139,7 @@ impl Builder<'_> {
     fn join_uploads(&mut self, begin: usize) {
         let folder = |step: &Step| match &step.work {
             Work::Act { action, .. } => match action.leaves() {
-                Some(Leaves::Files(Upload { to, from, .. })) if !from.is_empty() => Some(to.clone()),
+                Some(ActionEffect::Files(Upload { to, from, .. })) if !from.is_empty() => Some(to.clone()),
                 _ => None,
             },
             _ => None,
@@ -325,22 +325,22 @@ impl Builder<'_> {
 
     fn act(&mut self, component: &ResolvedComponent, act: &ResolvedAction) {
         let (change, why) = match act.kind.leaves() {
-            Some(Leaves::Folder(Mkdir { path, mode })) => diff::folder(path, mode, &self.observed.hdfs),
-            Some(Leaves::Files(Upload { from, .. })) if from.is_empty() => {
+            Some(ActionEffect::Folder(Mkdir { path, mode })) => diff::folder(path, mode, &self.observed.hdfs),
+            Some(ActionEffect::Files(Upload { from, .. })) if from.is_empty() => {
                 (Change::Nothing, vec!["no files to upload were given".to_owned()])
             }
-            Some(Leaves::Files(Upload { to, .. })) => match diff::upload(&act.id, to, &self.observed.hdfs) {
+            Some(ActionEffect::Files(Upload { to, .. })) => match diff::upload(&act.id, to, &self.observed.hdfs) {
                 // They are there, but a check for drift would not know of them.
                 (Change::Nothing, _) if !self.knows_upload(&component.id, to) => {
                     (Change::Update, vec![format!("the content of {to} is not recorded")])
                 }
                 found => found,
             },
-            Some(Leaves::Entry(ensure)) => {
+            Some(ActionEffect::Entry(ensure)) => {
                 let stored = ensure.version.as_deref().map(|text| (text, self.observed.done(&component.id, &act.id)));
                 diff::entry(&act.title, self.observed.entries.get(&act.id), stored)
             }
-            Some(Leaves::Done(text)) => diff::done(act, text, self.observed.done(&component.id, &act.id)),
+            Some(ActionEffect::Done(text)) => diff::done(act, text, self.observed.done(&component.id, &act.id)),
             None if act.kind.kind().changes() || component.prepares(act) => {
                 (Change::Update, act.agree.iter().map(|agree| agree.en().to_owned()).collect())
             }
@@ -497,7 +497,7 @@ pub(super) fn secret_step(component: &ResolvedComponent, release: &ResolvedRelea
 fn lost_secret(from: Option<&SecretRef>) -> String {
     match from {
         Some(SecretRef::Generate) => {
-            "it no longer exists and its content cannot be restored: the new one will not open what the old one did"
+            "it no longer exists and its content cannot be restored: a new one cannot unlock data created with the old one"
         }
         _ => "it no longer exists",
     }

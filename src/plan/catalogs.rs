@@ -15,7 +15,7 @@ use crate::processor_seconds;
 type Action = (Option<usize>, Option<usize>, Option<usize>);
 
 #[derive(Debug, Clone)]
-struct Invented {
+struct GeneratedComponent {
     /// With the phase of the first step that waits for it, by its place in [`BY`].
     requires: BTreeMap<usize, usize>,
     export_of: Option<usize>,
@@ -32,7 +32,7 @@ const MOST: usize = 5;
 /// The phases from which on a component can wait for another one, in their order.
 const BY: [&str; 4] = ["release", "after", "late", "verify"];
 
-impl Invented {
+impl GeneratedComponent {
     /// Its steps that others need: name, phase, and its action if it is one.
     fn steps(&self, at: usize) -> Vec<(String, usize, Option<Action>)> {
         let late = self.after.len() - self.late.min(self.after.len());
@@ -56,12 +56,12 @@ fn action() -> impl Strategy<Value = Action> {
     (rarely(MOST), rarely(4), rarely(4))
 }
 
-fn invented() -> impl Strategy<Value = Vec<Invented>> {
+fn invented() -> impl Strategy<Value = Vec<GeneratedComponent>> {
     let actions = || proptest::collection::vec(action(), 0..3);
     let requires = proptest::collection::btree_map(0..MOST, 0..BY.len(), 0..2);
     let export = prop_oneof![4 => Just(None), 1 => (0..MOST).prop_map(Some)];
     let one = (requires, export, any::<bool>(), actions(), actions(), 0..3_usize, actions());
-    let one = one.prop_map(|(requires, export_of, chart, before, after, late, verify)| Invented {
+    let one = one.prop_map(|(requires, export_of, chart, before, after, late, verify)| GeneratedComponent {
         requires,
         export_of,
         chart,
@@ -74,7 +74,7 @@ fn invented() -> impl Strategy<Value = Vec<Invented>> {
 }
 
 /// Removes what would name nothing: other tests are about that.
-fn tidy(all: &mut [Invented]) {
+fn tidy(all: &mut [GeneratedComponent]) {
     let count = all.len();
     let given: BTreeSet<usize> = all
         .iter()
@@ -91,7 +91,7 @@ fn tidy(all: &mut [Invented]) {
     }
 }
 
-fn catalog(all: &[Invented]) -> Result<Catalog, String> {
+fn catalog(all: &[GeneratedComponent]) -> Result<Catalog, String> {
     let mut files: crate::catalog::Files = [("platform.yaml".to_owned(), b"questions: []".to_vec())].into();
     for (at, one) in all.iter().enumerate() {
         let requires = one.requires.iter().map(|(other, by)| format!("{{id: c{other}, by: {}}}", BY[*by]));
@@ -129,7 +129,7 @@ fn catalog(all: &[Invented]) -> Result<Catalog, String> {
 
 /// The order computed in another way: for each step all that must come before it; `None` where there is no order.
 /// Nothing follows from steps that are skipped.
-fn before(all: &[Invented], skipped: &BTreeSet<&str>) -> Option<BTreeMap<String, BTreeSet<String>>> {
+fn before(all: &[GeneratedComponent], skipped: &BTreeSet<&str>) -> Option<BTreeMap<String, BTreeSet<String>>> {
     let mut givers: BTreeMap<usize, (String, bool)> = BTreeMap::new();
     for (step, phase, act) in all.iter().enumerate().flat_map(|(at, one)| one.steps(at)) {
         if let Some((_, _, Some(name))) = act

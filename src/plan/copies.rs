@@ -221,7 +221,7 @@ mod tests {
         let same =
             ["ledger.jobs=jobs", "ledger@two.token=secret:theirs", "ledger@two.jobs=jobs", "ledger@two.namespace=two"];
         let error = resolved(&same).unwrap_err();
-        assert!(error.contains("both mean Secret theirs in namespace jobs"), "{error}");
+        assert!(error.contains("both refer to Secret theirs in namespace jobs"), "{error}");
         assert!(error.contains("namespaces of ledger with the copy of secret token"), "{error}");
         // One Secret of the site for both.
         let shared = [
@@ -236,7 +236,7 @@ mod tests {
         let into =
             ["ledger.jobs=two", "ledger@two.namespace=two", "ledger@two.token=env:X", "ledger@two.release=my-ledger"];
         let error = resolved(&into).unwrap_err();
-        assert!(error.contains("both mean Secret my-ledger-password in namespace two"), "{error}");
+        assert!(error.contains("both refer to Secret my-ledger-password in namespace two"), "{error}");
     }
 
     #[test]

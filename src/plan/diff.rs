@@ -80,7 +80,7 @@ pub(super) fn entry(
         Some(Ok(Comparison::Absent)) => (Change::Create, vec![format!("{title} not found")]),
         Some(Ok(Comparison::Same)) => match stored {
             Some((wanted, known)) if known != Some(wanted) => {
-                (Change::Update, vec![format!("values that {title} does not show may be older than its Secret")])
+                (Change::Update, vec![format!("values that {title} does not return may be older than its Secret")])
             }
             _ => (Change::Nothing, Vec::new()),
         },
@@ -96,7 +96,7 @@ pub(super) fn done(act: &ResolvedAction, text: &str, before: Option<&str>) -> (C
         None => (Change::Create, agree.into_iter().collect()),
         Some(before) if before == text => (Change::Nothing, Vec::new()),
         Some(before) => {
-            let again = format!("it was done for `{before}`, now it is `{text}`");
+            let again = format!("it last ran for `{before}`, and the value is now `{text}`");
             (Change::Update, [Some(again), agree].into_iter().flatten().collect())
         }
     }

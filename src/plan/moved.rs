@@ -37,7 +37,7 @@ pub enum InstallStatus {
     /// Its install was started and did not finish.
     Unfinished,
     /// It was uninstalled, and its data was kept.
-    Kept,
+    RetainedComponent,
 }
 
 impl fmt::Display for Moved {
@@ -46,13 +46,14 @@ impl fmt::Display for Moved {
         match status {
             InstallStatus::Installed => write!(f, "{id} is installed as {from}")?,
             InstallStatus::Unfinished => write!(f, "an install of {id} as {from} did not finish")?,
-            InstallStatus::Kept => write!(f, "data of {id} was kept from {from}")?,
+            InstallStatus::RetainedComponent => write!(f, "data of {id} was kept from {from}")?,
         }
         match to {
-            Some(to) => {
-                write!(f, ", but the answers name {to}: Helm cannot move a release, so the old one is left behind")?
-            }
-            None => write!(f, ", but its definition no longer has a release: the old one is left behind")?,
+            Some(to) => write!(
+                f,
+                ", but the answers specify {to}: Helm cannot move a release, so the old release would be orphaned"
+            )?,
+            None => write!(f, ", but its definition no longer has a release: the old release would be orphaned")?,
         }
         if !data.is_empty() {
             write!(f, " with its data ({})", few(data, NAMED))?;
@@ -61,7 +62,9 @@ impl fmt::Display for Moved {
         let with = with.join(",");
         write!(f, "; set {}.release and {}.namespace to the old values, or first ", id, id)?;
         match status {
-            InstallStatus::Kept => write!(f, "delete that data: `windlass uninstall --components {with} --purge-data`"),
+            InstallStatus::RetainedComponent => {
+                write!(f, "delete that data: `windlass uninstall --components {with} --purge-data`")
+            }
             _ => write!(
                 f,
                 "run `windlass uninstall --components {with} --purge-data`, which deletes that data, and install again"
@@ -94,7 +97,7 @@ pub fn moved(wanted: &Resolved, state: Option<&InstallState>) -> Vec<Moved> {
             // What keeps nothing can be installed anywhere.
             let holds = kept.data.as_ref().is_none_or(|data| !data.is_empty()) || !kept.record.secrets.is_empty();
             if holds {
-                add(&kept.record, kept.data.as_ref(), InstallStatus::Kept);
+                add(&kept.record, kept.data.as_ref(), InstallStatus::RetainedComponent);
             }
         }
     }

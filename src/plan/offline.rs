@@ -4,7 +4,7 @@ use super::step::step;
 use super::types::{Change, Step, Work};
 use crate::answers::{Resolved, ResolvedRelease};
 use crate::model::observed::Observed;
-use crate::model::offline::{ObservedOffline, OfflineRecord};
+use crate::model::offline::{ObservedOffline, OfflineRecord, SkippedPools};
 use crate::model::state::InstallState;
 
 /// The push.
@@ -45,15 +45,20 @@ fn before_pods(
     if known != Some(&wanted) {
         why.push("its content is not recorded".to_owned());
     }
+    // A receipt alone starts no pods.
+    let pushes = !why.is_empty();
+    if offline.receipt {
+        why.push("a receipt is asked for".to_owned());
+    }
     let push = Step {
         change: if why.is_empty() { Change::Nothing } else { Change::Update },
         why,
         ..step(
             "platform",
             PUSH.to_owned(),
-            format!("push {} to {}", counted(offline.images), record.registry),
+            format!("push {} to {}", counted(offline.images), offline.target),
             Work::Push {
-                registry: record.registry.clone(),
+                registry: offline.target.clone(),
                 lock_digest: record.lock_digest.clone(),
                 record: wanted.clone(),
             },
@@ -65,7 +70,7 @@ fn before_pods(
         _ => false,
     };
     let begins = |step: &Step| starts(step) && step.change != Change::Nothing && !step.verify;
-    let tested = push.change != Change::Nothing || steps.iter().any(begins);
+    let tested = pushes || steps.iter().any(begins);
     // One namespace is enough: the same Secret lets all of them pull.
     let tests: Vec<Step> = namespaces.first().map_or_else(Vec::new, |namespace| {
         let pools = offline.pools.iter().enumerate();
@@ -76,6 +81,7 @@ fn before_pods(
             let there = |need: &String| need == PUSH || steps.iter().any(|step| step.id == *need);
             Step {
                 change: if tested { Change::Check } else { Change::Nothing },
+                why: if tested && at == 0 { untested(offline.skipped_pools) } else { Vec::new() },
                 needs: needs.into_iter().filter(there).collect(),
                 ..step("platform", format!("platform/pull-test-{}", at + 1), title, work)
             }
@@ -91,6 +97,15 @@ fn before_pods(
     steps.extend(tests);
     steps.extend(rest);
     wanted
+}
+
+/// How many pools have no test, and why.
+fn untested(skipped: SkippedPools) -> Vec<String> {
+    let SkippedPools { tainted, more } = skipped;
+    let tainted =
+        (tainted > 0).then(|| format!("pools not tested, since no release tolerates their taints: {tainted}"));
+    let more = (more > 0).then(|| format!("pools not tested, since there are too many: {more}"));
+    tainted.into_iter().chain(more).collect()
 }
 
 /// The check that pods run what the offline bundle brought: of these releases, by namespace and name.
@@ -128,7 +143,9 @@ mod tests {
             image: "r.site/a@sha256:1".to_owned(),
         };
         let record = OfflineRecord { registry: "r.site".to_owned(), ..OfflineRecord::default() };
-        ObservedOffline { record, images: 2, upload_bytes, pools: vec![pool("a"), pool("b")], ..Default::default() }
+        let target = "r.dmz:8443/mirror".to_owned();
+        let pools = vec![pool("a"), pool("b")];
+        ObservedOffline { record, target, images: 2, upload_bytes, pools, ..Default::default() }
     }
 
     fn planned(offline: &ObservedOffline, release: Change, state: Option<&InstallState>) -> Vec<Step> {
@@ -157,10 +174,32 @@ mod tests {
             ["platform/push", "platform/pull-test-1", "platform/pull-test-2", "namespace/ns", "x/release", "x/ready"]
         );
         assert_eq!(steps[0].change, Change::Update);
+        assert_eq!(steps[0].title, "push 2 images to r.dmz:8443/mirror");
+        assert_eq!(steps[1].title, "nodes of a pull from r.site");
         assert_eq!(steps[0].why, ["5.0 MiB to upload, nothing to mount", "its content is not recorded"]);
         assert_eq!(steps[1].needs, ["platform/push", "namespace/ns"]);
         assert_eq!(steps[4].needs, ["platform/push", "platform/pull-test-1", "platform/pull-test-2"]);
         assert!(steps[5].needs.is_empty());
+    }
+
+    #[test]
+    fn how_many_pools_are_not_tested_is_in_the_plan() {
+        let offline = ObservedOffline { skipped_pools: SkippedPools { tainted: 2, more: 0 }, ..observed(1) };
+        let steps = planned(&offline, Change::Create, None);
+        assert_eq!(steps[1].why, ["pools not tested, since no release tolerates their taints: 2"]);
+        assert!(steps[2].why.is_empty());
+        let ids: Vec<String> =
+            planned(&offline.without_pull_tests(), Change::Create, None).into_iter().map(|step| step.id).collect();
+        assert_eq!(ids, ["platform/push", "namespace/ns", "x/release", "x/ready"]);
+    }
+
+    #[test]
+    fn a_receipt_is_written_of_what_is_there_as_well() {
+        let offline = ObservedOffline { receipt: true, ..observed(0) };
+        let state = InstallState { offline: Some(offline.record.clone()), ..InstallState::default() };
+        let steps = planned(&offline, Change::Nothing, Some(&state));
+        assert_eq!((steps[0].change, &steps[0].why), (Change::Update, &vec!["a receipt is asked for".to_owned()]));
+        assert_eq!(steps[1].change, Change::Nothing, "nothing will start");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::order::sort;
 use super::step::{secret_id, step};
 use super::types::{Change, PLAN_SCHEMA, Plan, Step, Work};
 use crate::answers::{Resolved, ResolvedAction, ResolvedComponent, ResolvedRelease, ResolvedSecret, SecretContent};
-use crate::catalog::action::{Ensure, Leaves};
+use crate::catalog::action::{ActionEffect, Ensure};
 use crate::model::cluster::ReleaseKey;
 use crate::model::observed::{Comparison, Observed};
 use crate::model::{PULL_SECRET, SecretRef, next_secret, versions_in, versions_in_value};
@@ -212,7 +212,7 @@ pub fn rotate(
         let Some((of, after)) = one.from.and_then(|at| Some((changed.get(at)?, steps.get(at)?))) else { continue };
         let (change, why) = match switched {
             true => diff::secret(observed.secrets.get(&one.place())),
-            false => (Change::Update, vec![format!("it is made of Secret {}", of.secret.name)]),
+            false => (Change::Update, vec![format!("it is created from Secret {}", of.secret.name)]),
         };
         let made = secret_step(one.component, one.release, one.secret);
         done.push(made.id.clone());
@@ -237,10 +237,11 @@ pub fn rotate(
     let (later, now): (Vec<_>, Vec<_>) = entries(wanted, &places).partition(|(_, act)| act.kind.needs_results());
     if let Some(step) = plan.steps.iter_mut().find(|step| step.id == switch) {
         if restarts.is_empty() {
-            let by_hand = "no chart has its version in an annotation: restart what reads it by hand";
+            let by_hand = "no chart has the Secret's version in an annotation: restart the pods that use it manually";
             step.why.push(by_hand.to_owned());
         }
-        let stale = later.iter().map(|(_, act)| format!("{} holds it, too: `windlass install` updates it", act.title));
+        let stale =
+            later.iter().map(|(_, act)| format!("{} also contains it; run `windlass install` to update it", act.title));
         step.why.extend(stale);
     }
     done.extend(restarts);
@@ -248,7 +249,7 @@ pub fn rotate(
         .into_iter()
         .map(|(component, act)| Step {
             change: Change::Update,
-            why: vec!["it holds a Secret that changes".to_owned()],
+            why: vec!["it contains a Secret that changes".to_owned()],
             needs: done.clone(),
             ..of_act(component, act)
         })
@@ -275,7 +276,7 @@ fn entries<'a>(
     places: &BTreeSet<(String, String)>,
 ) -> impl Iterator<Item = (&'a ResolvedComponent, &'a ResolvedAction)> {
     let holds = |act: &ResolvedAction| match act.kind.leaves() {
-        Some(Leaves::Entry(Ensure { version: Some(text), .. })) => !versions_in(text).is_disjoint(places),
+        Some(ActionEffect::Entry(Ensure { version: Some(text), .. })) => !versions_in(text).is_disjoint(places),
         _ => false,
     };
     let all = wanted.components.iter().flat_map(|component| component.installs().map(move |act| (component, act)));
@@ -317,7 +318,7 @@ fn restart(
         let work = Work::Release { key: key.clone(), chart: known.chart_digest.clone(), values };
         plan.steps.push(Step {
             change: if same && switched { Change::Nothing } else { Change::Update },
-            why: vec!["its pods read a Secret that changes".to_owned()],
+            why: vec!["its pods use a Secret that changes".to_owned()],
             needs: after.to_vec(),
             ..step(&reader.id, upgrade.clone(), title, work)
         });

@@ -275,12 +275,16 @@ fn what_others_can_do_without_is_removed_and_that_they_stay_is_reported() {
     let plan = remove(&optional).unwrap();
     let why: Vec<&String> = plan.steps.iter().flat_map(|step| &step.why).collect();
     for id in &by {
-        assert_eq!(why.iter().filter(|why| why.starts_with(&format!("{id} stays"))).count(), 1, "{why:?}");
+        assert_eq!(why.iter().filter(|why| why.starts_with(&format!("{id} remains configured"))).count(), 1, "{why:?}");
     }
     // Both together go as ever: whoever uses it first.
     let both: Vec<String> = by.iter().cloned().chain(chosen.clone()).collect();
     let plan = uninstall(&state, &remains(), removal(Some(&both), false)).unwrap();
-    assert!(plan.steps.iter().all(|step| step.why.iter().all(|why| !why.contains("stays configured for it"))));
+    assert!(
+        plan.steps
+            .iter()
+            .all(|step| step.why.iter().all(|why| !why.contains("remains configured to use this component")))
+    );
 }
 
 fn sample() -> (Resolved, Observed) {
@@ -421,7 +425,7 @@ fn another_place_for_a_release_is_found() {
     state.forget("livy", Some(&data));
     let of_livy = |state: &InstallState| moved(&now, Some(state)).into_iter().find(|moved| moved.id == "livy");
     let kept = of_livy(&state).unwrap();
-    assert_eq!(kept.status, InstallStatus::Kept);
+    assert_eq!(kept.status, InstallStatus::RetainedComponent);
     assert!(kept.to_string().contains("my-livy-state"));
     state.kept.get_mut("livy").unwrap().data = Some(DataPlaces::default());
     assert_eq!(of_livy(&state), None, "nothing of Livy is left anywhere");

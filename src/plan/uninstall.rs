@@ -5,8 +5,8 @@
 
 mod builder;
 mod kinds;
+mod protected;
 mod removal;
-mod stays;
 #[cfg(test)]
 mod tests;
 mod waits;
@@ -15,8 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::builder::{Builder, NAMED};
 use self::kinds::in_use;
+use self::protected::{Place, Protected, places};
 pub use self::removal::Removal;
-use self::stays::{Place, Stays, places};
 use self::waits::Waits;
 use super::order::sort;
 use super::step::step;
@@ -57,7 +57,7 @@ pub fn uninstall(state: &InstallState, remains: &Remains, removal: Removal<'_>) 
         state.kept.keys().filter(|id| removal.purge && removal.chosen.is_none_or(|chosen| chosen.contains(id)));
     let purged: BTreeSet<String> = purged.cloned().collect();
     let mut builder = Builder {
-        stays: Stays::new(state, remains, &going, &purged, removal.purge),
+        stays: Protected::new(state, remains, &going, &purged, removal.purge),
         state,
         remains,
         going,
@@ -117,7 +117,7 @@ pub fn left_for_others(plan: &Plan) -> Vec<String> {
             }
             Work::Uninstall { keep, .. } => {
                 let shared = keep.iter().filter(|object| is_shared(object));
-                left.extend(shared.map(|object| format!("{object} with everything of it or in it")));
+                left.extend(shared.map(|object| format!("{object} with all objects that belong to it")));
             }
             _ => {}
         }
@@ -142,7 +142,9 @@ impl Builder<'_> {
             .iter()
             .filter(|(other, component)| !self.going.contains(*other) && component.record.requires.contains(id));
         let mut without: Vec<String> = staying
-            .map(|(other, _)| format!("{other} stays configured for it until it is installed again without it"))
+            .map(|(other, _)| {
+                format!("{other} remains configured to use this component until it is installed again without it")
+            })
             .collect();
         let kept = state.kept.get(id);
         let mut known = vec![component.data.as_ref()];
@@ -216,15 +218,17 @@ impl Builder<'_> {
             keep.push(object.clone());
             match object.kind.as_str() {
                 _ if is_shared(object) => {
-                    why.push(format!("{object} stays with everything of it or in it (--purge-shared deletes it)"));
+                    why.push(format!(
+                        "{object} is kept with all objects that belong to it (--purge-shared deletes it)"
+                    ));
                 }
                 _ if self.removal.purge => {}
-                "StatefulSet" => why.push(format!("the claims of {object} stay: the chart would delete them")),
-                _ => why.push(format!("{object} stays: the chart would delete it")),
+                "StatefulSet" => why.push(format!("the claims of {object} are kept: the chart would delete them")),
+                _ => why.push(format!("{object} is kept: the chart would delete it")),
             }
         }
         let unread = self.remains.releases.get(key).into_iter().flat_map(|release| &release.unread);
-        why.extend(unread.map(|unread| format!("{unread}: Helm deletes it if it can")));
+        why.extend(unread.map(|unread| format!("{unread}: Helm deletes it if possible")));
         (keep, why)
     }
 
@@ -332,22 +336,23 @@ impl Builder<'_> {
         if !(purge && self.removal.shared) {
             let crds = places.crds.iter().filter_map(|name| Some((name, self.remains.crds.get(name)?)));
             why.extend(crds.map(|(name, kind)| {
-                format!("{CRD} {name} stays, with {} (--purge-data --purge-shared deletes both)", in_use(kind))
+                format!("{CRD} {name} is kept, with {} (--purge-data --purge-shared deletes both)", in_use(kind))
             }));
         }
         if !purge {
             let held = self.remains.claims.iter().filter(|claim| places.holds(claim));
-            let claims = held.map(|(namespace, name)| format!("claim {namespace}/{name} stays"));
-            let own = record.secret_places().map(|(namespace, name)| format!("Secret {namespace}/{name} stays"));
+            let claims = held.map(|(namespace, name)| format!("claim {namespace}/{name} is kept"));
+            let own = record.secret_places().map(|(namespace, name)| format!("Secret {namespace}/{name} is kept"));
             why.extend(claims.chain(own));
         }
         let more = why.len().saturating_sub(NAMED);
         why.truncate(NAMED);
         if more > 0 {
-            why.push(format!("{more} more stay"));
+            why.push(format!("{more} more are kept"));
         }
         let work = Work::Forget { kept: (!purge).then_some(places) };
-        let forgot = self.push(id, format!("{id}/forget"), format!("forget {}", record.title), why, chain, work);
+        let forgot =
+            self.push(id, format!("{id}/forget"), format!("remove the record of {}", record.title), why, chain, work);
         self.forgets.extend(forgot);
     }
 
@@ -413,7 +418,7 @@ impl Builder<'_> {
             why.push(format!("{} more", found.others.len() - NAMED));
         }
         if leave {
-            why.push("the namespace stays; --purge-shared deletes it with everything in it".to_owned());
+            why.push("the namespace is kept; --purge-shared deletes it with everything in it".to_owned());
         }
         let releases = self.state.components.values().map(|component| &component.record);
         let releases = releases.chain(self.state.kept.values().map(|kept| &kept.record));

@@ -51,9 +51,11 @@ pub fn connect_finding(error: &ConnectError) -> Option<Finding> {
             TOKEN_REJECTED.found(server, what, format!("kubectl config set-credentials {user} --token=TOKEN"))
         }
         ConnectError::Version { server, .. } => API_ERROR.found(server, what, "kubectl get --raw '/readyz?verbose'"),
-        ConnectError::TooOld { server, .. } => {
-            KUBERNETES_OLD.found(server, what, "upgrade the cluster: kubeadm upgrade plan, or as its vendor says")
-        }
+        ConnectError::TooOld { server, .. } => KUBERNETES_OLD.found(
+            server,
+            what,
+            "upgrade the cluster: kubeadm upgrade plan, or as described by its vendor",
+        ),
         ConnectError::Private(_) | ConnectError::Write { .. } => return None,
     })
 }

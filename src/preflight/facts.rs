@@ -17,7 +17,7 @@ use crate::driver::helm::Helm;
 use crate::driver::kube::{Cluster, KubeError};
 use crate::driver::process::{own_process, still_runs};
 use crate::model::cluster::{ClaimState, ManifestObject, NamespaceState, ObjectRef, ReleaseKey};
-use crate::model::lock::Standing;
+use crate::model::lock::LockStatus;
 use crate::model::observed::Observed;
 use crate::model::site::{Disk, IngressClass, Limit, Node, PodUse, Quota, Right, StorageClass};
 use crate::model::volumes::claim_template;
@@ -158,7 +158,7 @@ pub async fn cluster_facts(wanted: &Resolved, cluster: &Cluster, run_folder: &Pa
 async fn another_run(cluster: &Cluster) -> Result<Option<String>, KubeError> {
     let Some(lock) = cluster.lock().await? else { return Ok(None) };
     let ours = lock.process.is_some() && lock.process == own_process().ok();
-    let held = !ours && lock.standing(cluster.now().await?, still_runs) == Standing::Held;
+    let held = !ours && lock.standing(cluster.now().await?, still_runs) == LockStatus::Held;
     Ok(held.then(|| lock.to_string()))
 }
 

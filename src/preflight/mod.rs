@@ -4,6 +4,7 @@
 mod connect;
 mod facts;
 mod judge;
+mod login;
 mod needs;
 mod offline;
 mod render;
@@ -14,12 +15,13 @@ mod trials;
 pub use connect::{connect_finding, helm_finding};
 pub use facts::{Facts, Gathered, Owner, cluster_facts, gather, review};
 pub use judge::judge;
+pub use login::short_login;
 pub use needs::{
-    Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed,
-    SecretNeed, SecretUse, UndeclaredImage, Use, needs, preflight_rights, pull_tests,
+    Agreement, ClaimNeed, ContainerNeed, GrowNeed, IngressNeed, Needs, PodNeed, PodSecurityViolations, Replicas,
+    RightNeed, SecretNeed, SecretUse, UndeclaredImage, Use, needs, preflight_rights, pull_tests,
 };
 pub use offline::{image_outside, platform_missing, push_problem};
 pub use render::{Rendered, Site, render};
 pub use seen::{NoAnswer, Query, Seen, Unseen};
-pub use table::{ADOPTABLE, CHECKS, Check, check, markdown};
+pub use table::{ADOPTABLE, CHECKS, Check, PULL_TESTS, check, markdown};
 pub use trials::{Trial, Tried, try_all};

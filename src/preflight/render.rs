@@ -17,7 +17,7 @@ use crate::driver::charts::write_chart;
 use crate::driver::helm::{FailureKind, Helm, HelmError, Template};
 use crate::driver::kube::{Cluster, KubeError, parse_manifest};
 use crate::model::FileTree;
-use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, Unread};
+use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey, UnreadableObject};
 use crate::model::observed::Observed;
 use crate::model::site::Resource;
 use crate::model::yaml;
@@ -37,7 +37,7 @@ pub struct Rendered {
     /// Its hooks, which Helm runs and keeps apart.
     pub hooks: Vec<ManifestObject>,
     /// What it rendered besides and cannot be read here. Helm has read it.
-    pub unread: Vec<Unread>,
+    pub unread: Vec<UnreadableObject>,
     /// About how many bytes Helm's record of it takes.
     pub stored: u64,
     /// The kinds that the chart's own `crds/` define: windlass applies those first.

@@ -83,7 +83,7 @@ impl Footer<'_> {
         let (ended, all) = self.state.ended();
         let counts = self.state.counts();
         let elapsed = self.state.started.map_or(0, |started| self.now - started.as_millisecond());
-        let mut line = Spans::new().add(Paint::Bold, format!("{ended} of {all} ended, {running} running"));
+        let mut line = Spans::new().add(Paint::Bold, format!("{ended} of {all} finished, {running} running"));
         for (number, word) in [(counts.failed, "failed"), (counts.blocked, "blocked")] {
             if number > 0 {
                 line = line.add_label(Paint::Plain, ", ").add(Paint::Bad, format!("{number} {word}"));

@@ -31,7 +31,7 @@ pub(super) fn hdfs_lines(health: &HdfsHealth, look: &Look, indent: usize) -> Vec
         line("blocks", blocks(&said.blocks));
         said.checkpoint.iter().for_each(|checkpoint| line("checkpoint", checkpoint_text(checkpoint)));
         if let Some(upgrade) = &said.rolling_upgrade {
-            line("upgrade", format!("not finalized, since {}", upgrade.since));
+            line("upgrade", format!("not finalized, started {}", upgrade.since));
         }
         line("safe mode", if said.safe_mode.is_some() { "on" } else { "off" }.to_owned());
     }
@@ -53,7 +53,7 @@ fn namenodes(health: &HdfsHealth) -> String {
     parts.collect::<Vec<_>>().join(", ")
 }
 
-/// `3 of 3 ready, 1 may be lost`, and of JournalNodes how many have all edits.
+/// `3 of 3 ready, failures tolerated: 1`, and of JournalNodes how many have all edits.
 fn voters(health: &HdfsHealth, of: Voters) -> Option<String> {
     let written = health.file_system.iter().flat_map(|said| &said.journalnodes).filter(|_| of == Voters::JournalNodes);
     let (mut all, mut in_sync) = (0, 0);
@@ -65,7 +65,7 @@ fn voters(health: &HdfsHealth, of: Voters) -> Option<String> {
     let ready = quorum.map(|quorum| (quorum.ready, quorum.replicas));
     let lost = |(voting, all)| match may_be_lost(voting, all) {
         None => "no majority".to_owned(),
-        Some(more) => format!("{more} may be lost"),
+        Some(more) => format!("failures tolerated: {more}"),
     };
     let ready_text = ready.map(|(ready, all)| format!("{ready} of {all} ready"));
     if all == 0 {

@@ -17,9 +17,9 @@ const NAMED: usize = 4;
 pub fn critical_path_lines(path: &CriticalPath, runs: &[String], look: &Look) -> String {
     let by = match runs {
         [] => String::new(),
-        [one] => format!(", by the times of run {one}"),
+        [one] => format!(", based on the timings of run {one}"),
         [first, others @ ..] => {
-            format!(", by the times of run {first} and {}", text::count(others.len(), "earlier one"))
+            format!(", based on the timings of runs {first} and {}", text::count(others.len(), "earlier one"))
         }
     };
     let mut lines = wrapped("", Paint::Plain, &format!("critical path{by}"), look, 0);
@@ -80,14 +80,17 @@ mod tests {
         let shown = critical_path_lines(&one, &["20260101T000000Z-abcdef".to_owned()], &look);
         assert_eq!(
             shown,
-            "critical path, by the times of run 20260101T000000Z-abcdef
+            "critical path, based on the timings of run 20260101T000000Z-abcdef
   … -> hdfs/release 3.0s -> hdfs/ready 31.0s -> … -> livy/verify-1 40.0s = 1m 14s
   all steps in sequence: 3m 30s
 "
         );
         let some = path(&steps, &["a", "b", "c", "d", "e", "f"]);
         let shown = critical_path_lines(&some, &["x".to_owned(), "y".to_owned()], &Look { width: 50, ..look });
-        assert!(shown.starts_with("critical path, by the times of run x and 1 earlier\none\n  … -> hdfs/"), "{shown}");
+        assert!(
+            shown.starts_with("critical path, based on the timings of runs x and\n1 earlier one\n  … -> hdfs/"),
+            "{shown}"
+        );
         assert!(shown.lines().all(|line| text::width(line) <= 50), "{shown}");
         let whole = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(whole.ends_with("not counted, no time recorded: a, b, c, d, 2 more"), "{whole}");

@@ -123,8 +123,8 @@ fn secrets(plan: &Plan, look: &Look) -> Vec<Spans> {
             FilledFrom::Source(SecretRef::Generate) => "generated".to_owned(),
             FilledFrom::Source(from @ SecretRef::Secret(_)) => format!("a copy of {from}"),
             FilledFrom::Source(from) => format!("from {from}"),
-            FilledFrom::Made([]) => "made from answers".to_owned(),
-            FilledFrom::Made(of) => format!("made of {}", of.join(", ")),
+            FilledFrom::Made([]) => "created from answers".to_owned(),
+            FilledFrom::Made(of) => format!("created from {}", of.join(", ")),
         };
         let label = format!("{}  ", text::pad(&language::shown(change.word()), column));
         let text = format!("{namespace}/{name}: {}; {from}", keys.join(", "));

@@ -140,7 +140,7 @@ impl Endpoint {
     pub(super) fn lines(&self) -> Vec<(Paint, String)> {
         let inside = self.url.iter().map(|url| (Paint::Accent, format!("{url} in the cluster")));
         let outside = self.ingress.iter().map(|url| (Paint::Accent, format!("{url} from outside")));
-        let closed = self.closed.iter().map(|why| (Paint::Warn, format!("not from outside: {why}")));
+        let closed = self.closed.iter().map(|why| (Paint::Warn, format!("not reachable from outside: {why}")));
         let login = self.login.iter().map(|login| (Paint::Plain, login.describe()));
         inside.chain(outside).chain(closed).chain(login).collect()
     }

@@ -127,7 +127,7 @@ fn failures(state: &RunState, look: &Look) -> Vec<Spans> {
                 .collect();
             if !blocked.is_empty() {
                 lines.extend(wrapped(
-                    &format!("{} blocked by it: ", blocked.len()),
+                    &format!("{} blocked by this step: ", blocked.len()),
                     Paint::Warn,
                     &blocked.join(", "),
                     look,
@@ -176,15 +176,10 @@ pub(super) fn releases(rows: &[ReleaseRow], look: &Look) -> Vec<Spans> {
     let healthy = rows.iter().filter(|row| row.healthy).count();
     let passed = rows.iter().filter(|row| row.verified.as_ref().is_some_and(|verified| verified.passed)).count();
     let all = rows.len();
-    let of = |count: usize| match count {
-        0 => "none".to_owned(),
-        count if count == all => "all".to_owned(),
-        count => count.to_string(),
-    };
     let headline = match (healthy == all, passed == all) {
         (true, true) => format!("{} healthy, verified", text::count(all, "release")),
-        (true, false) => format!("{} healthy, {} verified", text::count(all, "release"), of(passed)),
-        _ => format!("{}: {} healthy, {} verified", text::count(all, "release"), of(healthy), of(passed)),
+        (true, false) => format!("{} healthy, {passed} verified", text::count(all, "release")),
+        _ => format!("{}: {healthy} healthy, {passed} verified", text::count(all, "release")),
     };
     let mut lines =
         vec![Spans::new().add(if healthy == all && passed == all { Paint::Good } else { Paint::Warn }, headline)];

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Mutex;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -21,6 +22,8 @@ use windlass::model::oci::{Descriptor, Digest, INDEXES, MANIFESTS, OciManifest};
 pub(crate) enum Fault {
     /// Nothing comes after so many bytes.
     HangAt(u64),
+    /// It takes so long until it is given, and as long again until its first byte: a registry may ask to be left alone.
+    Late(Duration),
     /// Its last byte is another.
     Changed,
     /// There is one more.
@@ -192,12 +195,17 @@ pub(crate) async fn made(site: &Site, path: &Path) -> BundlePlan {
 struct Stream {
     bytes: Vec<u8>,
     at: usize,
+    late: Option<Pin<Box<tokio::time::Sleep>>>,
     hang: Option<usize>,
     cut: Option<usize>,
 }
 
 impl AsyncRead for Stream {
-    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, out: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if let Some(late) = &mut self.late {
+            std::task::ready!(late.as_mut().poll(cx));
+            self.late = None;
+        }
         if self.hang.is_some_and(|hang| self.at >= hang) {
             return Poll::Pending;
         }
@@ -240,10 +248,23 @@ impl ImageSource for Site {
                 let source = Box::new(io::Error::from(io::ErrorKind::NotFound));
                 return Err(SourceError { what: blob.digest.to_string(), source_name: repository.to_owned(), source });
             };
-            let mut stream =
-                Stream { bytes: bytes.clone(), at: usize::try_from(offset).unwrap(), hang: None, cut: None };
+            let mut stream = Stream {
+                bytes: bytes.clone(),
+                at: usize::try_from(offset).unwrap(),
+                late: None,
+                hang: None,
+                cut: None,
+            };
+            let late = match self.faults.lock().unwrap().get(&blob.digest) {
+                Some(Fault::Late(late)) => Some(*late),
+                _ => None,
+            };
+            if let Some(late) = late {
+                tokio::time::sleep(late).await;
+                stream.late = Some(Box::pin(tokio::time::sleep(late)));
+            }
             match self.faults.lock().unwrap().get_mut(&blob.digest) {
-                None => {}
+                None | Some(Fault::Late(_)) => {}
                 Some(Fault::HangAt(at)) => stream.hang = usize::try_from(*at).ok(),
                 Some(Fault::Changed) => *stream.bytes.last_mut().unwrap() ^= 1,
                 Some(Fault::Longer) => stream.bytes.push(0),

@@ -138,7 +138,7 @@ fn all_changes() -> Vec<Change> {
                 ("Secret", "windlass-registry"),
                 "{.data}",
                 &["patch", "secret", "windlass-registry", "-p", r#"{"data":{".dockerconfigjson":"e30="}}"#],
-                "other credentials",
+                "different credentials",
             )
         },
         Change::in_hdfs(
@@ -162,7 +162,7 @@ fn all_changes() -> Vec<Change> {
                 let path = path.clone();
                 move || hdfs(&["dfs", "-checksum", &path])
             },
-            format!("{path} has other content"),
+            format!("{path} has different content"),
             ("shared-libraries/after-2", "update"),
         ),
     ]

@@ -232,7 +232,7 @@ pub(crate) fn all_in_russian() {
     screens.ends(10);
     let frames = frames.concat();
     std::fs::write(folder.join("screens.txt"), &frames).unwrap();
-    let kubelet = ["rpc error", "pull image", "Back-off", "unpack"];
+    let kubelet = ["rpc error", "pull image", "Back-off", "unpack", "resolve reference"];
     let ours: String = frames
         .lines()
         .filter(|line| !kubelet.iter().any(|word| line.contains(word)))

@@ -128,7 +128,7 @@ pub(crate) fn rolls() {
     };
     let not_final = |version: &str| {
         let fix = format!("windlass install --set hdfs.finalize={version} --waive agreement");
-        run(&mut windlass(&["status"])).exits(0).says("an upgrade is not final").says(&fix);
+        run(&mut windlass(&["status"])).exits(0).says("is not finalized: deleted data").says(&fix);
     };
     // What was never verified can be gone back from by `rollback`.
     let since = Instant::now();

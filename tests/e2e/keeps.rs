@@ -31,7 +31,7 @@ pub(crate) fn what_a_chart_would_let_go() {
 
     // Claims of a template, of a set that takes them along, and a kind of which others have made things.
     let ran = run(&mut hoard(&["uninstall", "--yes", "--components", "hoard"])).exits(0);
-    ran.says("claim hoard/data-my-hoard-0 stays").says("hoards.tests.windlass.dev stays");
+    ran.says("claim hoard/data-my-hoard-0 is kept").says("hoards.tests.windlass.dev is kept");
     assert_eq!(claims(), ["persistentvolumeclaim/data-my-hoard-0", "persistentvolumeclaim/my-hoard-own"]);
     assert!(there(&["-n", "default", "hoard", "theirs"]));
 

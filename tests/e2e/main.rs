@@ -11,6 +11,9 @@ mod doors;
 mod drivers;
 #[path = "../fakes/english.rs"]
 mod english;
+mod example;
+#[path = "../fakes/example.rs"]
+mod example_page;
 mod guided;
 mod ha;
 mod harness;
@@ -619,6 +622,10 @@ fn d18_long_a_public_chart_is_installed_changed_and_gone() {
 fn d19_long_a_public_chart_from_each_place_alone_and_from_four_beside_each_other() {
     operated::lives(&operated::SOURCES);
     operated::SOURCES.iter().for_each(|source| operated::lives(&[source]));
+}
+
+fn d21_long_the_example_of_the_page_about_components() {
+    example::the_example_of_the_page();
 }
 
 fn d17_long_bytewax_is_chosen_on_the_screens() {

@@ -134,12 +134,13 @@ pub(crate) fn installs() {
     run(offline(&["plan"], "offline").arg("--key").arg(&key)).exits(0).says("push 1 image to ");
     run(offline(&["install", "--yes"], "offline").arg("--key").arg(&other)).exits(8);
 
-    // One wrong byte: nothing that depends on it gets a tag, and nothing is installed.
+    // One wrong byte is found before anything is written, in the cluster and in the registry.
     flip(&bundle());
     let damaged = run(&mut offline(&["install", "--yes"], "damaged"));
     flip(&bundle());
-    let damaged = damaged.exits(5);
-    assert!(damaged.out.contains("blocked") && releases().is_empty(), "{}\n{}", damaged.out, damaged.err);
+    let damaged = damaged.exits(7).says("digest mismatch").says("nothing was changed");
+    assert!(releases().is_empty(), "{}\n{}", damaged.out, damaged.err);
+    assert_eq!(kubectl(&["-n", "windlass-system", "get", "leases", "-o", "name"]), "");
     assert_eq!(tags(&format!("{registry}/{}/apache/hadoop", place("damaged"))), "");
 
     let ran = run(&mut offline(&["install", "--yes", "--max-depth", "2"], "offline")).exits(0);

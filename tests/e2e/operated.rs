@@ -262,7 +262,7 @@ pub(crate) fn lives(sources: &[&str]) {
 
     // Not before its objects, and only with a word of its own, the kind.
     let uninstall = ["uninstall", "--yes", "--components", &chosen];
-    run(&mut operated(&uninstall)).exits(0).says("widgets.windlass.test stays");
+    run(&mut operated(&uninstall)).exits(0).says("widgets.windlass.test is kept");
     assert!(there(&["crd", "widgets.windlass.test"]));
     let purge = ["--purge-data", "--purge-shared", "--confirm", "windlass-sandbox"];
     install(VERSIONS[0], &["--no-verify"]).exits(0).says("is kept: the chart's definition is older and lacks v2");

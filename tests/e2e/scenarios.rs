@@ -122,6 +122,7 @@ pub(crate) const SCENARIOS: &[Scenario] = scenarios! {
     Empty      -> Empty      d17_long_two_of_one_beside_each_other;
     Empty      -> Empty      d18_long_a_public_chart_is_installed_changed_and_gone;
     Empty      -> Empty      d19_long_a_public_chart_from_each_place_alone_and_from_four_beside_each_other;
+    Empty      -> Empty      d21_long_the_example_of_the_page_about_components;
 
     // On the screens.
     Empty      -> Empty      e01_guided_by_keys_and_again_from_the_answers_it_wrote;

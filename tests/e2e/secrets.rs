@@ -61,7 +61,7 @@ pub(crate) fn made_once_kept_and_shown_nowhere() {
     let named = ["--no-verify", "--set", "sample.db_password=env:SAMPLE_PASSWORD"];
     let unset = run(install(&named).env_remove("SAMPLE_PASSWORD")).exits(2);
     unset.says("sample.db_password").says("environment variable SAMPLE_PASSWORD is not set");
-    run(install(&named).env("SAMPLE_PASSWORD", "correct horse")).exits(0).says("has other content");
+    run(install(&named).env("SAMPLE_PASSWORD", "correct horse")).exits(0).says("has different content");
     assert_eq!(password(), "correct horse");
     run(&mut install(&["--set", "sample.db_password=hunter2"])).exits(2).says("use generate, env:NAME");
 

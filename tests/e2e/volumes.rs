@@ -133,7 +133,7 @@ pub(crate) fn become_larger() {
     kubectl(&["patch", "storageclass", CLASS, "-p", "{\"allowVolumeExpansion\":true}"]);
     larger_however_often_it_is_stopped();
     a_pod_that_is_lost_meanwhile_comes_back();
-    installed(["1Gi", "4Gi"]).exits(11).says("volume-smaller").says("keep the size that they have: 3Gi");
+    installed(["1Gi", "4Gi"]).exits(11).says("volume-smaller").says("keep the current size: 3Gi");
     assert_eq!(PODS.map(template), ["3Gi", "4Gi"]);
     whole();
 }

@@ -117,7 +117,7 @@ async fn what_does_not_fit_together_is_told_with_what_helps() {
             2,
             "the source has no docker.io/apache/spark:4.0.0",
         ),
-        (&["--build-arg", "SPARK_IMAGE=A B"], 2, "FROM of livy/image/Containerfile is `A B`"),
+        (&["--build-arg", "SPARK_IMAGE=A B"], 2, "invalid base image in livy/image/Containerfile: FROM `A B`"),
         (&["--build-arg", "SPARK=x"], 2, "has no such ARG; it has LIVY_VERSION, SPARK_IMAGE"),
         (&["--dist", "other=livy.zip"], 2, "nothing is copied from `other`; expected dist"),
         (&["--dist", "livy.zip"], 2, "the distribution `dist` is given twice"),

@@ -87,7 +87,7 @@ async fn on_the_screens_an_offline_bundle_is_checked_read_and_planned_without_an
     screens.keys("c");
     screens.shows("not in the offline bundle", 10);
     screens.keys("q");
-    screens.until("whether to leave", 10, |text| text.contains("Leave?"));
+    screens.until("whether to leave", 10, |text| text.contains("Quit?"));
     screens.keys("y");
     screens.shows("code-8", 10);
 

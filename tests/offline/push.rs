@@ -101,16 +101,19 @@ async fn a_difference_since_a_receipt_lacks_what_the_registry_has() {
     ok(at, &update).await;
     let of = |fake: &FakeRegistry, name: &str| fake.with(|state| state.repository(name).manifests.clone());
     assert!(of(&hub, "hub/x/multi") == of(&site, "mirror/x/multi"));
-    // The receipt of a difference says of its base, too, that it is there.
+    // What a difference's receipt does not say is what of its base is there.
+    let (code, _, err) = run(at, &[&create[..], &["--since", "all.json", "--output", "x.tar"]].concat()).await;
+    assert!(code == 2 && err.contains("all.json is a difference and cannot be a base"), "{code} {err}");
+    ok(at, &[&push[..], &["--receipt", "all.json"]].concat()).await;
     ok(at, &[&create[..], &["--since", "all.json", "--output", "nothing.tar"]].concat()).await;
     assert!(Bundle::open(&[at.join("nothing.tar")]).unwrap().about().blobs.is_empty());
     let (said, _) = ok(at, &["push", "nothing.tar", "--registry", &to]).await;
     assert!(said.starts_with("nothing to push: "), "{said}");
     // Where that was not pushed, nothing is sent.
     let other = format!("{}/other", site.host);
-    let before = writes(&site);
     let (code, _, err) = run(at, &["push", "nothing.tar", "--registry", &other]).await;
-    assert!(code == 11 && writes(&site) == before, "{code} {err}");
+    assert!(code == 11 && err.contains("push the base first"), "{code} {err}");
+    assert!(site.with(|state| state.repositories.keys().all(|name| !name.starts_with("other"))));
     let receipt = std::fs::read_to_string(at.join("all.json")).unwrap();
     let mut old: Value = serde_json::from_str(&receipt).unwrap();
     old.as_object_mut().unwrap().remove("lock");

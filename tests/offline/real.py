@@ -197,13 +197,13 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.trac
         begun = time.monotonic()
         self.windlass(*push)
         took = time.monotonic() - begun
-        digests, at_work, said = locked(reference), 0, {"resumes": 0, "starts again": 0}
+        digests, at_work, said = locked(reference), 0, {"resumes": 0, "restarts from the beginning": 0}
         for number in range(self.args.kills):
             after = self.random.uniform(0.02, took)
             at_work += self.kill_push(number, after, push, digests, said)
         self.need(at_work * 2 >= self.args.kills, f"only {at_work} of {self.args.kills} kills found push at work")
         self.ok(f"{self.args.kills} kills of push within {took:.2f} s, {at_work} of them at work: each rerun ended right, and sent nothing again that was finished; "
-                f"of half-sent blobs {said['resumes']} reruns said that they resume, {said['starts again']} that they start again")
+                f"of half-sent blobs {said['resumes']} reruns said that they resume, {said['restarts from the beginning']} that they start again")
 
     def kill_create(self, number, after, want):
         output = self.work / "killed.tar"
@@ -297,7 +297,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.trac
         self.quiet(self.hub)
         mark = self.hub.mark()
         text = self.windlass(*self.create(folder / "platform.tar", *BOTH[:2]))
-        self.need("were there already" in text, text)
+        self.need("were already present" in text, text)
         again = self.fetched(mark, done)
         self.need(not again, f"{again} were fetched again after the disk was full")
         self.need((folder / "platform.tar").read_bytes() == reference.read_bytes(), "what a full disk interrupted has other bytes")

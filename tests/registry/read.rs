@@ -53,8 +53,13 @@ async fn a_blob_that_breaks_off_is_read_on_from_there() {
     let registry = registry(&fake, settings()).await;
     let mut read = Vec::new();
     match registry.blob("p/a", &descriptor(&bytes), 0).await {
-        Ok(mut reader) => assert!(reader.read_to_end(&mut read).await.is_err()),
-        Err(error) => assert!(matches!(error, RegistryError::Unreachable { .. }), "{error}"),
+        Ok(mut reader) => {
+            let text = reader.read_to_end(&mut read).await.unwrap_err().to_string();
+            assert!(text.starts_with(&format!("registry {}: sha256:", fake.host)), "{text}");
+            assert!(text.contains("of p/a stopped at 0 of 1000 bytes, 5 times in a row; the last time: "), "{text}");
+            assert!(text.contains("error decoding response body"), "the cause: {text}");
+        }
+        Err(error) => panic!("it begins, and breaks off: {error}"),
     }
     fake.with(|state| assert!(state.count("GET", "/blobs/") <= 25, "{}", state.count("GET", "/blobs/")));
     fake.with(|state| state.faults.cut_downloads.clear());
@@ -230,6 +235,36 @@ async fn a_login_never_goes_over_plain_http_unless_that_is_named() {
     assert!(registry(&fake, settings()).await.has(&image).await.unwrap(), "whoever has no login tells none");
 }
 
+/// Of whatever is beyond this machine, an address of the site as well, plain HTTP has to be named.
+#[tokio::test]
+async fn plain_http_beyond_this_machine_has_to_be_named() {
+    let fake = FakeRegistry::start().await;
+    let proxy = CountingProxy::start().await;
+    let port = fake.host.rsplit_once(':').unwrap().1;
+    let with = |plain_http: bool, host: &str| {
+        let proxies = Proxies::from_vars(|name| match name {
+            "HTTPS_PROXY" | "HTTP_PROXY" => Some(format!("http://{}", proxy.address)),
+            _ => None,
+        });
+        let trust = vec![(host.to_owned(), Trust { plain_http, token_host: None })];
+        Registries::new(Settings { trust, proxies: proxies.unwrap(), ..settings() }).unwrap()
+    };
+    for host in [format!("10.97.0.2:{port}"), format!("registry.test:{port}")] {
+        let asked = |plain_http: bool| {
+            let (registries, host) = (with(plain_http, &host), host.clone());
+            async move { registries.registry(&host).await.unwrap().has(&format!("{host}/a:1")).await }
+        };
+        let before = proxy.count();
+        let error = asked(false).await.unwrap_err();
+        assert!(matches!(error, RegistryError::NoTls { .. }), "{error:?}");
+        assert!(error.to_string().contains(&format!("--plain-http {host}")), "{error}");
+        assert_eq!(proxy.count(), before + 1, "nothing is asked in plain text");
+        // The proxy of this test passes nothing on in plain text, and says so.
+        let error = asked(true).await.unwrap_err();
+        assert!(matches!(error, RegistryError::Refused { .. }), "{error:?}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_answers_quickly_where_nobody_is() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -267,13 +302,13 @@ async fn helper_programs_give_logins() {
     }
     let of = |config: &str| Credentials::none().with_config(Secret::new(config.to_owned()));
     let store = of(r#"{"credsStore": "windlass-test"}"#);
-    let found = store.login("known.site:5000").await.unwrap().unwrap();
+    let found = store.login("known.site:5000", "").await.unwrap().unwrap();
     assert_eq!((found.user.as_str(), found.password.expose()), ("u", "p"));
-    assert!(store.login("token.site").await.unwrap().unwrap().is_identity_token());
-    assert!(store.login("unknown.site").await.unwrap().is_none(), "none is no failure");
-    assert!(store.login("broken.site").await.is_err(), "one that it lists and does not give is");
+    assert!(store.login("token.site", "").await.unwrap().unwrap().is_identity_token());
+    assert!(store.login("unknown.site", "").await.unwrap().is_none(), "none is no failure");
+    assert!(store.login("broken.site", "").await.is_err(), "one that it lists and does not give is");
     let helpers = of(r#"{"credHelpers": {"known.site:5000": "windlass-test", "unknown.site": "windlass-test"}}"#);
-    assert!(helpers.login("known.site:5000").await.unwrap().is_some());
-    assert!(helpers.login("unknown.site").await.is_err(), "one that is named for a registry has to know it");
+    assert!(helpers.login("known.site:5000", "").await.unwrap().is_some());
+    assert!(helpers.login("unknown.site", "").await.is_err(), "one that is named for a registry has to know it");
     let _ = limits();
 }

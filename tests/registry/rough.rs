@@ -1,9 +1,11 @@
 //! Pushes through what is between us and a registry at real sites.
 
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use windlass::driver::registry::Settings;
+use windlass::driver::image_source::{ImageSource as _, Reference};
 use windlass::driver::registry::push::{PushError, TagConflict};
+use windlass::driver::registry::{Registries, RegistrySource, Settings, WaitListener};
 
 use super::store::{BASIC, Store, limits, push, push_with, request, settings, with_login};
 use crate::registry_server::{FakeRegistry, Location};
@@ -240,9 +242,24 @@ async fn a_registry_that_is_busy_is_left_alone_for_as_long_as_it_says() {
     let (fake, store, requests) = one(1000).await;
     fake.with(|state| state.faults.limited = Some((2, "1")));
     let begun = Instant::now();
-    push(&fake, &store, requests).await.unwrap();
+    let heard: Arc<Mutex<Vec<String>>> = Arc::default();
+    let hears = heard.clone();
+    let waits = WaitListener::new(move |wait| hears.lock().unwrap().push(wait.to_string()));
+    push_with(&fake, &store, requests, Settings { waits, ..settings() }, TagConflict::Fail).await.unwrap();
     assert!(begun.elapsed() >= Duration::from_secs(1), "{:?}", begun.elapsed());
     fake.with(|state| assert_eq!(state.body_bytes, store.all()));
+    // And that is reported, to who pushes and to who reads.
+    let text = format!("{} asks to wait 1s (429 too many requests); log in to raise the limit", fake.host);
+    let mut said = std::mem::take(&mut *heard.lock().unwrap());
+    assert!(!said.is_empty() && said.iter().all(|said| *said == text), "{said:?}");
+    fake.with(|state| state.faults.limited = Some((1, "1")));
+    let hears = heard.clone();
+    let waits = WaitListener::new(move |wait| hears.lock().unwrap().push(wait.to_string()));
+    let source = RegistrySource::new(Registries::new(Settings { waits, ..settings() }).unwrap());
+    let repository = format!("{}/a", fake.host);
+    assert!(source.manifest(&repository, &Reference::Tag("1".to_owned())).await.unwrap().is_some());
+    said = std::mem::take(&mut *heard.lock().unwrap());
+    assert_eq!(said, [text]);
 }
 
 #[tokio::test]

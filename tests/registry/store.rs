@@ -145,6 +145,7 @@ pub(crate) fn limits() -> Limits {
         backoff: Duration::from_millis(4),
         backoff_most: Duration::from_millis(30),
         retry_after_most: Duration::from_secs(3),
+        silent_wait: Duration::from_millis(500),
         uploads: 4,
         questions: 8,
         chunk: 64 << 10,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::super::exit::{Exit, Failed};
 use super::super::trust::{reading, writing};
-use crate::driver::bundle::{Base, lock_of};
+use crate::driver::bundle::{Base, CreateError, lock_of};
 use crate::driver::registry::push::{RECEIPT_SCHEMA, Receipt};
 use crate::model::bounded;
 
@@ -42,5 +42,8 @@ fn by_receipt(path: &Path, name: &str) -> Result<Base, Failed> {
                 .to_owned(),
         ));
     };
+    if receipt.base.is_some() {
+        return Err(writing(CreateError::BaseIsDifference(name.to_owned()), true));
+    }
     Ok(Base { digest, blobs: receipt.contents().collect() })
 }

@@ -81,7 +81,7 @@ async fn created(global: &Global, args: &CreateArgs, output: &Output) -> Result<
         return Ok(Exit::Done);
     }
     let resumed =
-        if made.resumed > 0 { format!("; {} were there already", human(made.resumed)) } else { String::new() };
+        if made.resumed > 0 { format!("; {} were already present", human(made.resumed)) } else { String::new() };
     let files = match names.as_slice() {
         [one] => one.clone(),
         [first, .., last] => format!("{first} to {last}"),

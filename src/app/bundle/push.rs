@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
-use super::super::push_requests::{conflict, pushes, requests};
+use super::super::push_requests::{conflict, pushes, requests, unprepared};
 use super::super::registries::registries;
 use super::super::run::signalled;
 use super::super::trust::{open, signed_text};
@@ -18,7 +18,6 @@ use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
     HalfSent, HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, TagConflict, Target,
 };
-use crate::driver::whole_file::replace;
 use crate::model::human;
 
 /// How often the progress of a push is read.
@@ -42,7 +41,7 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     let repositories: BTreeSet<String> = requests.iter().map(|request| request.repository.clone()).collect();
     let images = requests.len();
     let registries = registries(&args.reach, &[target.host.clone()].into(), None, output)?;
-    let registry = registries.registry(&target.host).await.or_exit(Exit::Unusable)?;
+    let registry = registries.registry_for(&target.host, &target.prefix).await.or_exit(Exit::Unusable)?;
     let store = BundleStore::new(&bundle);
     // A plan changes nothing, here or there.
     let (journal, held) = match args.plan {
@@ -58,10 +57,10 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
         // Tags that are in the way keep nobody from seeing the rest of the plan.
         Err(PushError::Plan(error @ PlanError::TagConflicts(_))) if args.plan => {
             let kept = Push::prepare(registry, &store, requests, TagConflict::Keep, Journal::in_memory()).await;
-            return shown(&kept.map_err(before)?, vec![error.to_string()], output).await;
+            return shown(&kept.map_err(unprepared)?, vec![error.to_string()], output).await;
         }
         Err(PushError::Plan(error)) => return refused(&registry, &repositories, error, output).await,
-        Err(error) => return Err(before(error)),
+        Err(error) => return Err(unprepared(error)),
     };
     if args.plan {
         return shown(&push, Vec::new(), output).await;
@@ -132,16 +131,14 @@ pub(in crate::app) async fn run_with_progress(push: &Push<'_>, output: &Output) 
 
 /// Prints whether the upload of a blob that an earlier push had sent in part resumes there.
 fn print_half_sent(half: &HalfSent, output: &Output) {
-    let HalfSent { repository, digest, size, kept } = half;
     if output.json {
+        let HalfSent { repository, digest, size, kept } = half;
         let value =
             json!({"half_sent": {"repository": repository, "digest": digest, "bytes": size, "kept_bytes": kept}});
         // As with progress, an error ends the push elsewhere.
         let _ = output.value(&value);
-    } else if *kept > 0 {
-        output.remark(&format!("{digest} of {repository} resumes at {} of {}", human(*kept), human(*size)));
     } else {
-        output.remark(&format!("{digest} of {repository} starts again: the registry kept nothing of its upload"));
+        output.remark(&half.to_string());
     }
 }
 
@@ -153,7 +150,7 @@ fn announce(plan: &PushPlan, images: usize, output: &Output) -> Result<(), Faile
         );
     }
     output.remark(&format!(
-        "{images} images: {} to upload, {} to mount, {} there already",
+        "{images} images: {} to upload, {} to mount, {} already present",
         human(sent),
         human(mounted),
         human(there)
@@ -166,8 +163,7 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
         output.value(&json!({"pushed": receipt, "nothing": nothing}))?;
         return Ok(Exit::Done);
     }
-    let to = if target.prefix.is_empty() { target.host.clone() } else { format!("{}/{}", target.host, target.prefix) };
-    let images = receipt.images.len();
+    let (to, images) = (target, receipt.images.len());
     let without = if receipt.without_signatures { "; without signatures" } else { "" };
     if nothing {
         output.say(&format!("nothing to push: {to} has all {images} images{without}\n"))?;
@@ -175,7 +171,7 @@ fn done(target: &Target, receipt: &Receipt, nothing: bool, output: &Output) -> R
     }
     let (existing, mounted, sent) = receipt.bytes();
     output.say(&format!(
-        "pushed {images} images to {to}: {} sent, {} mounted, {} there already{without}\n",
+        "pushed {images} images to {to}: {} sent, {} mounted, {} already present{without}\n",
         human(sent),
         human(mounted),
         human(existing)
@@ -210,24 +206,11 @@ fn refusal(texts: &[String]) -> Failed {
     Failed::text(Exit::Preflight, format!("{head}:\n{}", texts.join("\n")))
 }
 
-/// Errors before anything was sent.
-fn before(error: PushError) -> Failed {
-    let exit = match &error {
-        PushError::Plan(_) => Exit::Preflight,
-        PushError::Store { .. } | PushError::Damaged { .. } | PushError::Manifest { .. } => Exit::BadInput,
-        _ => Exit::Unusable,
-    };
-    Failed::new(exit, error)
-}
-
 /// Completes the receipt with what only the command knows, and writes it whole or not at all where that was asked for.
 fn keep(args: &PushArgs, bundle: &Bundle, receipt: Receipt) -> Result<Receipt, Failed> {
-    let receipt =
-        Receipt { without_signatures: args.into.without_signatures, lock: Some(bundle.lock_digest()), ..receipt };
+    let receipt = receipt.of(bundle.lock_digest(), bundle.about().base, args.into.without_signatures);
     if let Some(path) = args.receipt.as_deref() {
-        let mut text = serde_json::to_string_pretty(&receipt).or_exit(Exit::Unexpected)?;
-        text.push('\n');
-        replace(path, text.as_bytes(), 0o666).map_err(|error| {
+        receipt.write(path).map_err(|error| {
             let error = anyhow::Error::new(error).context(format!("failed to write the receipt {}", path.display()));
             Failed::new(Exit::Unexpected, error)
         })?;

@@ -60,7 +60,7 @@ fn tree(bundle: &Bundle, rows: &[ImageRow], signed: &SignedBy) -> String {
     let _ = writeln!(text, "windlass {}, for {}", clean(&about.windlass), list(&about.platforms));
     let _ = writeln!(text, "lock {}, {}", bundle.lock_digest(), signed_text(signed));
     if let Some(base) = about.base {
-        let _ = writeln!(text, "a difference to the offline bundle with the lock {base}");
+        let _ = writeln!(text, "a difference based on the offline bundle with the lock {base}");
     }
     let mut by_component: BTreeMap<&str, Vec<&ImageRow>> = BTreeMap::new();
     for row in rows {

@@ -26,7 +26,8 @@ pub(super) fn verify(args: &OpenArgs, output: &Output) -> Result<Exit, Failed> {
         output.value(&json!({"verified": {"blobs": blobs, "bytes": bytes, "lock": found.lock_digest(), "signature": signed_json(&signed), "base": found.about().base}}))?;
         return Ok(Exit::Done);
     }
-    let base = found.about().base.map(|base| format!("\na difference to the offline bundle with the lock {base}"));
+    let base =
+        found.about().base.map(|base| format!("\na difference based on the offline bundle with the lock {base}"));
     output.say(&format!(
         "{} is intact: {blobs} blobs, {}\nlock {}\n{}{}\n",
         found.files().name,

@@ -8,12 +8,12 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::apart::apart;
 use super::asked::RequestCount;
 use super::follow::{Places, follow};
 use super::places::{Place, ask, places, site};
 use super::run::ScreenRequest;
 use super::sources::Sources;
+use super::thread::spawn_on_thread;
 use crate::answers::{AnswerSources, Answers, Draft, recorded};
 use crate::app::charts::LoginFrom;
 use crate::app::exit::{Exit, Failed};
@@ -29,7 +29,7 @@ use crate::driver::kube::Cluster;
 use crate::driver::state_store;
 use crate::model::preflight::Report;
 use crate::plan::{self, Plan, downgrades, moved};
-use crate::render::tui::{Connected, Intent, News, Planned};
+use crate::render::tui::{BackendEvent, Connected, Intent, Planned};
 
 /// The cluster that was chosen, and the options that select it.
 #[derive(Clone)]
@@ -44,7 +44,7 @@ pub(super) struct Backend {
     global: Global,
     args: GuideArgs,
     pub(super) catalog: Arc<Catalog>,
-    news: UnboundedSender<News>,
+    news: UnboundedSender<BackendEvent>,
     output: Arc<Output>,
     /// Discards remarks about an offline bundle, since its screen shows them.
     pub(super) mute: Arc<Output>,
@@ -82,7 +82,7 @@ impl Backend {
         global: &Global,
         args: &GuideArgs,
         catalog: Arc<Catalog>,
-        news: UnboundedSender<News>,
+        news: UnboundedSender<BackendEvent>,
         output: &Output,
     ) -> Self {
         let (nobody, _) = tokio::sync::mpsc::unbounded_channel();
@@ -128,7 +128,7 @@ impl Backend {
         self.shared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn send(&self, news: News) {
+    pub(super) fn send(&self, news: BackendEvent) {
         // The screens may be closed already.
         let _ = self.news.send(news);
     }
@@ -142,13 +142,17 @@ impl Backend {
     }
 
     /// Runs a task apart from the screens, and reports a panic to them.
-    pub(super) fn apart<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static) {
-        self.apart_or(make, |backend, why| backend.send(News::Warning(why)));
+    pub(super) fn spawn_on_thread<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static) {
+        self.spawn_on_thread_or(make, |backend, why| backend.send(BackendEvent::Warning(why)));
     }
 
     /// The same, with a handler of the panic.
-    fn apart_or<F: Future<Output = ()>>(&self, make: impl FnOnce() -> F + Send + 'static, or: fn(&Self, String)) {
-        let (task, backend) = (apart(&self.closed, make), self.clone());
+    fn spawn_on_thread_or<F: Future<Output = ()>>(
+        &self,
+        make: impl FnOnce() -> F + Send + 'static,
+        or: fn(&Self, String),
+    ) {
+        let (task, backend) = (spawn_on_thread(&self.closed, make), self.clone());
         tokio::spawn(async move {
             if let Err(error) = task.await
                 && error.is_panic()
@@ -162,12 +166,12 @@ impl Backend {
     pub(super) fn perform(&self, intent: Intent) {
         let backend = self.clone();
         match intent {
-            Intent::Targets => self.apart(move || async move { backend.targets().await }),
+            Intent::Targets => self.spawn_on_thread(move || async move { backend.targets().await }),
             Intent::Connect(row) => {
                 // Requests to the cluster before no longer count.
                 self.shared().preflights.next();
                 let number = self.shared().connects.next();
-                self.apart(move || async move {
+                self.spawn_on_thread(move || async move {
                     let connected = backend.connect(row).await;
                     let mut shared = backend.shared();
                     // Another was chosen meanwhile, or a run is in progress.
@@ -179,34 +183,34 @@ impl Backend {
                         Box::new(connected)
                     });
                     drop(shared);
-                    backend.send(News::Connected(connected.map_err(|failed| failed.chain())));
+                    backend.send(BackendEvent::Connected(connected.map_err(|failed| failed.chain())));
                 });
             }
             Intent::Source(intent) => self.source(intent),
             Intent::Preflight(given, waived) => {
                 let number = self.shared().preflights.next();
-                self.apart(move || async move {
+                self.spawn_on_thread(move || async move {
                     let report = backend.preflight(&given, &waived).await.map_err(|failed| failed.chain());
                     if backend.shared().preflights.is_last(number) {
-                        backend.send(News::Report(report));
+                        backend.send(BackendEvent::Report(report));
                     }
                 });
             }
             Intent::Plan(given, waived) => {
                 let number = self.shared().plans.next();
-                self.apart(move || async move {
+                self.spawn_on_thread(move || async move {
                     let planned = backend.plan(&given, &waived).await.map_err(|failed| failed.chain());
                     if backend.shared().plans.is_last(number) {
-                        backend.send(News::Planned(planned));
+                        backend.send(BackendEvent::Planned(planned));
                     }
                 });
             }
             Intent::Registry(given) => {
                 let number = self.shared().registries.next();
-                self.apart(move || async move {
+                self.spawn_on_thread(move || async move {
                     let result = backend.registry(&given).await.map_err(|failed| failed.chain());
                     if backend.shared().registries.is_last(number) {
-                        backend.send(News::Registry(result));
+                        backend.send(BackendEvent::Registry(result));
                     }
                 });
             }
@@ -231,16 +235,16 @@ impl Backend {
                     }
                     drop(shared);
                     if let Err(failed) = ended {
-                        backend.send(News::RunError(failed.chain()));
+                        backend.send(BackendEvent::RunError(failed.chain()));
                         if failed.exit == Exit::Preflight {
-                            backend.send(News::Refused);
+                            backend.send(BackendEvent::Refused);
                         }
                     }
                 };
-                self.apart_or(work, |backend, why| {
+                self.spawn_on_thread_or(work, |backend, why| {
                     backend.shared().running = None;
                     backend.shared().exit = Some(Exit::Unexpected);
-                    backend.send(News::RunError(vec![why]));
+                    backend.send(BackendEvent::RunError(vec![why]));
                 });
             }
             Intent::Stop => {
@@ -257,12 +261,12 @@ impl Backend {
     async fn targets(&self) {
         let (found, wrong) = places(&self.global);
         if let Some(wrong) = wrong {
-            self.send(News::Warning(Failed::new(Exit::Unusable, wrong).chain().join(": ")));
+            self.send(BackendEvent::Warning(Failed::new(Exit::Unusable, wrong).chain().join(": ")));
         }
         self.shared().places.clone_from(&found);
-        self.send(News::Targets(found.iter().map(|place| place.target.clone()).collect()));
+        self.send(BackendEvent::Targets(found.iter().map(|place| place.target.clone()).collect()));
         let asked = found.into_iter().enumerate().map(|(row, place)| async move {
-            self.send(News::TargetChecked(row, ask(&place.global).await));
+            self.send(BackendEvent::TargetChecked(row, ask(&place.global).await));
         });
         futures::future::join_all(asked).await;
     }
@@ -328,10 +332,11 @@ impl Backend {
     async fn plan(&self, given: &AnswerSources, waived: &[String]) -> Result<(Box<Planned>, Report), Failed> {
         let (global, target) = self.target(given).await?;
         let mut observed = target.observe().await.map_err(unobserved)?;
-        let problems;
-        (observed.offline, problems) = target.observe_offline().await?;
+        let outlook;
+        (observed.offline, outlook) = target.observe_offline().await?;
+        observed.offline = observed.offline.map(|offline| preflight::waived_pull_tests(offline, waived));
         let diffs = diff::diffs(&target.resolved, &observed, &target.cluster, &global).await?;
-        let report = preflight::with_observed(&target, (&observed, &problems), &global, waived).await?;
+        let report = preflight::with_observed(&target, (&observed, &outlook.problems), &global, waived).await?;
         let plan = plan::plan(&target.resolved, &observed, !self.args.no_verify);
         let state = observed.state.as_ref();
         let refused = reason_not_to_move(&moved(&target.resolved, state));
@@ -348,6 +353,12 @@ impl Backend {
         cancel: CancellationToken,
     ) -> Result<Exit, Failed> {
         let (global, target) = self.target(given).await?;
+        // Before the lock, which is a write.
+        if target.offline.is_some() {
+            let read = async { target.check_bytes(&target.observe_offline().await?.1, &self.output).await };
+            let stopped = || Err(Failed::text(Exit::Stopped, "stopped"));
+            cancel.run_until_cancelled(read).await.unwrap_or_else(stopped)?;
+        }
         let install = InstallRequest {
             target,
             global: &global,

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::driver::kube::Cluster;
 use crate::model::cluster::{PodState, ReleaseKey};
 use crate::plan::{Plan, Work};
-use crate::render::tui::{News, PodRow};
+use crate::render::tui::{BackendEvent, PodRow};
 
 /// Between two reads.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -45,7 +45,7 @@ impl Places {
 
 /// What was shown of a step already.
 #[derive(Default)]
-struct Seen {
+struct ShownOutput {
     /// Container to the end of its log, as it was read last.
     tails: BTreeMap<String, Vec<String>>,
     events: BTreeSet<String>,
@@ -56,11 +56,11 @@ pub(super) async fn follow(
     cluster: Cluster,
     places: Places,
     watched_step: impl Fn() -> Option<String>,
-    news: UnboundedSender<News>,
+    news: UnboundedSender<BackendEvent>,
 ) {
     // The screens may be closed already.
     let send = |item| drop(news.send(item));
-    let mut seen: BTreeMap<String, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<String, ShownOutput> = BTreeMap::new();
     loop {
         let lists = places.namespaces.iter().map(|namespace| cluster.pods(namespace, ""));
         // What cannot be read now is read again the next time.
@@ -75,10 +75,10 @@ pub(super) async fn follow(
                 lines.extend(logs(&cluster, pod, seen).await);
             }
             if !lines.is_empty() {
-                send(News::Lines(step, lines));
+                send(BackendEvent::Lines(step, lines));
             }
         }
-        send(News::Pods(pods.into_iter().map(pod_row).collect()));
+        send(BackendEvent::Pods(pods.into_iter().map(pod_row).collect()));
         tokio::time::sleep(PAUSE).await;
     }
 }
@@ -101,7 +101,7 @@ fn belongs(pod: &PodState, key: &ReleaseKey) -> bool {
 }
 
 /// The lines of a pod's containers that were not shown yet.
-async fn logs(cluster: &Cluster, pod: &PodState, seen: &mut Seen) -> Vec<String> {
+async fn logs(cluster: &Cluster, pod: &PodState, seen: &mut ShownOutput) -> Vec<String> {
     let mut lines = Vec::new();
     for container in &pod.containers {
         let name = format!("{}/{}", pod.name, container.name);
@@ -129,7 +129,7 @@ async fn events<'a>(
     cluster: &Cluster,
     key: &ReleaseKey,
     pods: impl Iterator<Item = &'a PodState>,
-    seen: &mut Seen,
+    seen: &mut ShownOutput,
 ) -> Vec<String> {
     let pods: Vec<&str> = pods.map(|pod| pod.name.as_str()).collect();
     let found = cluster.list("Event", Some(&key.namespace)).await.unwrap_or_default();

@@ -1,7 +1,6 @@
 //! `windlass` in a terminal: screens in front; catalog, answers, plan, engine and events behind them are those of
 //! `windlass install`. One task owns the state and the terminal; all that takes time runs in others and sends news.
 
-mod apart;
 mod asked;
 mod backend;
 mod follow;
@@ -13,6 +12,7 @@ mod screens;
 mod source;
 mod sources;
 mod terminal;
+mod thread;
 mod watch;
 
 pub(super) use replay::replay;

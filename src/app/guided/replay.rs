@@ -15,7 +15,7 @@ use crate::app::output::Output;
 use crate::app::{journal, session};
 use crate::cli::{Global, ReplayArgs};
 use crate::event::Envelope;
-use crate::render::tui::{Input, Intent, News, RunView, Screen, State, Tui, leaves, picture, update};
+use crate::render::tui::{BackendEvent, Input, Intent, RunView, Screen, State, Tui, leaves, picture, update};
 
 /// The longest pause between two events.
 const LONGEST: Duration = Duration::from_secs(3);
@@ -76,12 +76,12 @@ fn state(global: &Global, ascii: bool, size: (u16, u16)) -> Result<State, Failed
     let mut state = State::new(look, size, catalog, AnswerSources::default(), |_| false).map_err(session::wrong)?;
     let mut run = RunView::new(Default::default(), None);
     run.recorded = true;
-    update(&mut state, Input::News(Box::new(News::RunStarted(Box::new(run)))));
+    update(&mut state, Input::BackendEvent(Box::new(BackendEvent::RunStarted(Box::new(run)))));
     Ok(state)
 }
 
 fn apply(state: &mut State, event: &Envelope) {
-    update(state, Input::News(Box::new(News::Event(event.clone()))));
+    update(state, Input::BackendEvent(Box::new(BackendEvent::Event(event.clone()))));
 }
 
 /// Seconds from the first event to this.

@@ -10,7 +10,7 @@ use crate::app::run::{PreparedRun, RunRequest};
 use crate::app::times;
 use crate::driver::kube::Cluster;
 use crate::plan::{Change, Plan, Step, unconfirmed, without};
-use crate::render::tui::{News, RunView};
+use crate::render::tui::{BackendEvent, RunView};
 
 /// The install, and what was agreed to.
 pub(super) struct ScreenRequest<'a, F> {
@@ -21,7 +21,7 @@ pub(super) struct ScreenRequest<'a, F> {
     pub before: Option<String>,
     /// The plan that was shown.
     pub agreed: Option<Box<Plan>>,
-    pub news: UnboundedSender<News>,
+    pub news: UnboundedSender<BackendEvent>,
     /// Looks at the pods of the run that begins.
     pub follow: F,
 }
@@ -50,7 +50,7 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
             return Ok(());
         };
         let text = format!("the cluster has changed since the plan was shown; new step: {}", more.title);
-        self.send(News::Outdated);
+        self.send(BackendEvent::Outdated);
         Err(Failed::text(Exit::Refused, text))
     }
 
@@ -64,13 +64,13 @@ impl<F: Fn(Cluster, Places)> RunRequest for ScreenRequest<'_, F> {
         view.without.clone_from(&self.without);
         view.expected = times::earlier_seconds(&prepared.plan, self.cluster().info());
         view.skipped.clone_from(&prepared.skipped);
-        self.send(News::RunStarted(Box::new(view)));
+        self.send(BackendEvent::RunStarted(Box::new(view)));
         (self.follow)(self.cluster().clone(), Places::new(&prepared.plan));
     }
 }
 
 impl<F> ScreenRequest<'_, F> {
-    fn send(&self, news: News) {
+    fn send(&self, news: BackendEvent) {
         // The screens may be closed already.
         let _ = self.news.send(news);
     }

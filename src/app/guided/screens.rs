@@ -16,7 +16,7 @@ use crate::app::session;
 use crate::cli::{Global, GuideArgs};
 use crate::preflight::check;
 use crate::render::summary;
-use crate::render::tui::{Input, Intent, News, RunPhase, State, Tui, update};
+use crate::render::tui::{BackendEvent, Input, Intent, RunPhase, State, Tui, update};
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
@@ -26,7 +26,7 @@ const BUSY: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_secs(5);
 
 /// How the screens were left.
-enum Left {
+enum ScreensExit {
     /// In order.
     Done(Exit),
     /// During a run.
@@ -42,7 +42,7 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
     }
     let mut args = args.clone();
     // An answer like others from here on.
-    if let Some(registry) = args.offline.registry.take() {
+    if let Some(registry) = args.offline.pull_registry.take().or_else(|| args.offline.registry.take()) {
         args.answers.set.push(format!("platform.registry={registry}"));
     }
     let args = &args;
@@ -85,8 +85,8 @@ pub(in crate::app) async fn guided(global: &Global, args: &GuideArgs, output: &O
         output.remark(&format!("the answers are in {file}; to continue with them: {next}"));
     }
     match left {
-        Left::Done(exit) => Ok(exit),
-        Left::Immediately => {
+        ScreensExit::Done(exit) => Ok(exit),
+        ScreensExit::Immediately => {
             output.remark(
                 "stopped immediately: releases may be pending and uploads may have temporary names; check `windlass status`, resume with `windlass install`",
             );
@@ -111,7 +111,7 @@ struct Screens {
 }
 
 impl Screens {
-    async fn run(mut self, mut inputs: Inputs, mut news: UnboundedReceiver<News>) -> (Left, Self) {
+    async fn run(mut self, mut inputs: Inputs, mut news: UnboundedReceiver<BackendEvent>) -> (ScreensExit, Self) {
         self.backend.perform(Intent::Targets);
         let mut drawn = tokio::time::Instant::now();
         let mut dirty = true;
@@ -144,10 +144,10 @@ impl Screens {
                 }
                 Some(item) = news.recv() => {
                     dirty = true;
-                    let mut left = self.input(Input::News(Box::new(item)));
+                    let mut left = self.input(Input::BackendEvent(Box::new(item)));
                     // What is queued is applied before the next frame.
                     while let (None, Ok(item)) = (&left, news.try_recv()) {
-                        left = self.input(Input::News(Box::new(item)));
+                        left = self.input(Input::BackendEvent(Box::new(item)));
                     }
                     left
                 }
@@ -175,13 +175,13 @@ impl Screens {
     }
 
     /// The terminal is gone: the run is stopped in order.
-    fn gone(&mut self) -> Option<Left> {
+    fn gone(&mut self) -> Option<ScreensExit> {
         self.tui = None;
         self.signal(Kind::HungUp)
     }
 
     /// Leaves, if only the end of a run was waited for.
-    fn ended(&mut self) -> Option<Left> {
+    fn ended(&mut self) -> Option<ScreensExit> {
         let over = self.leaving && !self.state.runs() && !self.backend.is_running();
         if over { self.input(Input::Signal) } else { None }
     }
@@ -190,7 +190,7 @@ impl Screens {
         self.backend.exit().unwrap_or(if self.leaving { Exit::Stopped } else { Exit::Refused })
     }
 
-    fn terminal(&mut self, event: TerminalEvent) -> Option<Left> {
+    fn terminal(&mut self, event: TerminalEvent) -> Option<ScreensExit> {
         let input = match event {
             TerminalEvent::Key(key) => Input::Key(key),
             TerminalEvent::Paste(text) => Input::Paste(text),
@@ -201,7 +201,7 @@ impl Screens {
         self.input(input)
     }
 
-    fn signal(&mut self, kind: Kind) -> Option<Left> {
+    fn signal(&mut self, kind: Kind) -> Option<ScreensExit> {
         match kind {
             Kind::End => {
                 self.leaving = true;
@@ -223,14 +223,14 @@ impl Screens {
         }
     }
 
-    fn input(&mut self, input: Input) -> Option<Left> {
+    fn input(&mut self, input: Input) -> Option<ScreensExit> {
         let mut unwritten = false;
         for intent in update(&mut self.state, input) {
             let left = match intent {
                 Intent::Write(given, path) => {
                     let written = self.backend.write(&given, &path);
                     unwritten |= written.is_err();
-                    update(&mut self.state, Input::News(Box::new(News::Written(written))));
+                    update(&mut self.state, Input::BackendEvent(Box::new(BackendEvent::Written(written))));
                     None
                 }
                 // The answers would be lost; the error is shown instead.
@@ -244,10 +244,10 @@ impl Screens {
         None
     }
 
-    fn intent(&mut self, intent: Intent) -> Option<Left> {
+    fn intent(&mut self, intent: Intent) -> Option<ScreensExit> {
         match intent {
-            Intent::Quit if self.backend.is_running() => return Some(Left::Immediately),
-            Intent::Quit => return Some(Left::Done(self.exit())),
+            Intent::Quit if self.backend.is_running() => return Some(ScreensExit::Immediately),
+            Intent::Quit => return Some(ScreensExit::Done(self.exit())),
             Intent::Suspend => {
                 if let Some(Err(error)) = self.tui.as_mut().map(Tui::suspend) {
                     tracing::debug!("the terminal did not come back: {error}");

@@ -12,7 +12,7 @@ use crate::app::session;
 use crate::driver::bundle::sign::SignedBy;
 use crate::driver::bundle::verify_while;
 use crate::model::causes;
-use crate::render::tui::{BundleView, News, OfflineChoice, PushView, Signed, SourceIntent, SourceNews};
+use crate::render::tui::{BackendEvent, BundleView, OfflineChoice, PushView, Signed, SourceEvent, SourceIntent};
 
 /// The most progress reports of a verification.
 const STEPS: u64 = 200;
@@ -31,37 +31,37 @@ impl Backend {
             }
             SourceIntent::Open(choice) => {
                 let number = self.sources.now().opens.next();
-                self.apart(move || async move {
+                self.spawn_on_thread(move || async move {
                     let opened = backend.opened(&choice).map(|opened| view(&opened));
                     if backend.sources.now().opens.is_last(number) {
-                        backend.send_source(SourceNews::Opened(opened.map_err(|failed| failed.chain())));
+                        backend.send_source(SourceEvent::Opened(opened.map_err(|failed| failed.chain())));
                     }
                 });
             }
             SourceIntent::Verify(choice) => {
                 let stop = self.closed.child_token();
                 std::mem::replace(&mut self.sources.now().reading, stop.clone()).cancel();
-                self.apart(move || async move {
+                self.spawn_on_thread(move || async move {
                     if let Some(verified) = backend.verified(&choice, &stop).transpose() {
-                        backend.send_source(SourceNews::Verified(verified));
+                        backend.send_source(SourceEvent::Verified(verified));
                     }
                 });
             }
             SourceIntent::StopVerify => self.sources.now().reading.cancel(),
             SourceIntent::Plan(choice, given) => {
                 let number = self.sources.now().plans.next();
-                self.apart(move || async move {
+                self.spawn_on_thread(move || async move {
                     let planned = backend.push_plan(&choice, &given).await.map_err(|failed| failed.chain());
                     if backend.sources.now().plans.is_last(number) {
-                        backend.send_source(SourceNews::Planned(planned));
+                        backend.send_source(SourceEvent::Planned(planned));
                     }
                 });
             }
         }
     }
 
-    fn send_source(&self, news: SourceNews) {
-        self.send(News::Source(news));
+    fn send_source(&self, news: SourceEvent) {
+        self.send(BackendEvent::Source(news));
     }
 
     fn opened(&self, choice: &OfflineChoice) -> Result<Opened, Failed> {
@@ -79,7 +79,7 @@ impl Backend {
         let progress = |bytes: u64| {
             let before = done.fetch_add(bytes, Ordering::Relaxed);
             if before / step != (before + bytes) / step && !stop.is_cancelled() {
-                self.send_source(SourceNews::Read(before + bytes, total));
+                self.send_source(SourceEvent::Read(before + bytes, total));
             }
             !stop.is_cancelled()
         };
@@ -100,7 +100,7 @@ impl Backend {
         let cluster = self.chosen()?.cluster;
         let answers = given.draft(&self.catalog).map_err(session::wrong)?.filled(&self.catalog);
         let offline = Offline::new(self.opened(choice)?, &answers, &self.mute)?;
-        let (observed, problems) = offline.observe(&cluster).await?;
+        let (observed, outlook) = offline.observe(&cluster, None).await?;
         let answers = offline.answers(&self.catalog, &answers).values.into_iter();
         let pinned = answers.filter(|(_, (_, kind))| *kind == LayerKind::Bundle);
         Ok(PushView {
@@ -109,7 +109,7 @@ impl Backend {
             mount: observed.mount_bytes,
             there: observed.there_bytes,
             writes: observed.writes,
-            problems,
+            problems: outlook.problems,
             pinned: pinned.map(|(id, (answer, _))| (id, answer)).collect(),
         })
     }

@@ -14,10 +14,10 @@ use crate::render::tui::{OfflineChoice, Source};
 pub(super) struct Sources {
     /// The options of the command line; screens change some of them.
     given: OfflineArgs,
-    now: Mutex<Now>,
+    now: Mutex<SourceState>,
 }
 
-pub(super) struct Now {
+pub(super) struct SourceState {
     /// What is installed from; nothing named where that is no offline bundle.
     pub(super) args: OfflineArgs,
     /// Only the last request counts.
@@ -30,7 +30,7 @@ pub(super) struct Now {
 impl Sources {
     pub(super) fn new(given: &OfflineArgs) -> Self {
         let args = if given.bundle.is_empty() { OfflineArgs::default() } else { given.clone() };
-        let now = Now {
+        let now = SourceState {
             args,
             opens: RequestCount::default(),
             plans: RequestCount::default(),
@@ -44,7 +44,7 @@ impl Sources {
         self.now().args.clone()
     }
 
-    pub(super) fn now(&self) -> MutexGuard<'_, Now> {
+    pub(super) fn now(&self) -> MutexGuard<'_, SourceState> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,7 +87,9 @@ pub(super) fn named(args: &OfflineArgs) -> Source {
         TagRule::Overwrite => Some("overwrite".to_owned()),
     };
     let valued = [
+        ("--registry", args.registry.clone()),
         ("--signature", args.signature.as_ref().map(text)),
+        ("--receipt", args.receipt.as_ref().map(text)),
         ("--max-depth", into.max_depth.map(|depth| depth.to_string())),
         ("--tag-conflict", tags),
         ("--client-cert", reach.client_cert.as_ref().map(text)),
@@ -138,6 +140,15 @@ mod tests {
         // Options for an offline bundle mean nothing where none is installed from.
         let without = OfflineArgs { bundle: Vec::new(), ..given };
         assert_eq!(Sources::new(&without).args(), OfflineArgs::default());
+    }
+
+    #[test]
+    fn a_registry_that_is_only_pushed_to_goes_along() {
+        let given = offline(&["--registry", "r.dmz/m"]);
+        let text = format!("{:?}", named(&given));
+        assert!(text.contains(r#"("--registry", Some("r.dmz/m"))"#), "{text}");
+        let choice = OfflineChoice { bundle: "/c".into(), key: String::new(), ca: String::new() };
+        assert_eq!(Sources::new(&given).of(&choice).registry.as_deref(), Some("r.dmz/m"));
     }
 
     #[test]

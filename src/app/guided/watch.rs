@@ -6,10 +6,10 @@ use crossterm::event::Event as TerminalEvent;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::apart::apart;
 use super::follow::pod_row;
 use super::inputs::{InputEvent, Inputs, Kind};
 use super::terminal::{look, possible};
+use super::thread::spawn_on_thread;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::session;
 use crate::app::status::{HdfsProbe, report};
@@ -87,7 +87,7 @@ fn report_once(
     cluster: &Cluster,
 ) {
     let (updates, global, args, cluster) = (updates.clone(), global.clone(), args.clone(), cluster.clone());
-    apart(closed, move || async move {
+    spawn_on_thread(closed, move || async move {
         let update = async {
             let (report, _) = report(&global, &args, &cluster, HdfsProbe::Asked).await?;
             let mut namespaces: Vec<&str> =

@@ -106,16 +106,16 @@ impl Judge<'_> {
             return self.bad(if ha {
                 let asked = self.hadoop("hdfs haadmin -getAllServiceState");
                 format!(
-                    "no NameNode is active, so nothing can be read or written ({states}): a standby takes over within seconds if most ZooKeepers are ready, which {pods} shows; {asked} asks all of them again"
+                    "no NameNode is active, so nothing can be read or written ({states}): a standby takes over within seconds if most ZooKeepers are ready; {pods} shows their state; {asked} queries all NameNodes again"
                 )
             } else {
-                format!("the NameNode is not active, so nothing can be read or written ({states}): {log} says what it waits for")
+                format!("the NameNode is not active, so nothing can be read or written ({states}): {log} shows what it is waiting for")
             });
         }
         if active > 1 {
             let states = self.states(|state| *state == Active);
             self.warn(format!(
-                "{active} NameNodes report to be active ({states}): the JournalNodes accept edits of one only, and the other exits at its next edit; {} asks again",
+                "{active} NameNodes report being active ({states}): the JournalNodes accept edits from only one, and the other exits at its next edit; {} queries them again",
                 self.hadoop("hdfs haadmin -getAllServiceState")
             ));
         } else if ha && active == 1 && standby == 0 && unasked == 0 {
@@ -142,9 +142,9 @@ impl Judge<'_> {
         let Some(why) = &said.safe_mode else { return };
         let report = self.hadoop("hdfs dfsadmin -report");
         let fix = if why.contains("turned on manually") {
-            format!("{} ends it", self.hadoop("hdfs dfsadmin -safemode leave"))
+            format!("{} turns it off", self.hadoop("hdfs dfsadmin -safemode leave"))
         } else if why.contains("automatically") {
-            format!("it ends by itself; {report} shows the DataNodes that it waits for")
+            format!("it ends automatically; {report} shows the DataNodes that it is waiting for")
         } else {
             format!("{report} shows its DataNodes")
         };
@@ -172,7 +172,7 @@ impl Judge<'_> {
             // With several versions it cannot be finalized, which is reported above.
             let version = said.version.as_deref().unwrap_or("VERSION");
             self.warn(format!(
-                "an upgrade is not finalized, since {}: deleted data keeps its space, and a rollback is possible, until `windlass install --set {}.finalize={version} --waive agreement`",
+                "an upgrade, started {}, is not finalized: deleted data still takes up space, and a rollback is possible, until you run `windlass install --set {}.finalize={version} --waive agreement`",
                 upgrade.since, self.id
             ));
         }
@@ -183,15 +183,18 @@ impl Judge<'_> {
         let pods = self.kubectl("get pods");
         if let Some((takers, copies)) = too_few(said) {
             self.bad(format!(
-                "{} blocks, and each block needs {copies} copies: {pods} shows which pods are not ready",
+                "{} blocks, but each block needs {copies} copies: {pods} shows which pods are not ready",
                 many(takers, "DataNode takes", "DataNodes take")
             ));
         }
         if let Some(dead @ 1..) = nodes.dead {
-            let (blocks, run) =
-                if dead == 1 { ("its blocks", "its pod runs") } else { ("their blocks", "their pods run") };
+            let (blocks, run) = if dead == 1 {
+                ("its blocks", "its pod is running")
+            } else {
+                ("their blocks", "their pods are running")
+            };
             self.warn(format!(
-                "{} dead{}: HDFS copies {blocks} to others if there is space; {pods} shows whether {run}, and a removed one is forgotten when the NameNode restarts",
+                "{} dead{}: HDFS copies {blocks} to other DataNodes if there is space; {pods} shows whether {run}; the NameNode drops removed DataNodes when it restarts",
                 many(dead, "DataNode is", "DataNodes are"),
                 named(&nodes.dead_names)
             ));
@@ -200,7 +203,7 @@ impl Judge<'_> {
         if leaving > 0 {
             let (subject, blocks) = if leaving == 1 { ("it is", "its blocks") } else { ("they are", "their blocks") };
             self.warn(format!(
-                "{} no more blocks{}, since {subject} being decommissioned: the same install again resumes that, and one with as many DataNodes as before keeps {blocks}; {} shows how many are left to copy",
+                "{} no more blocks{}, because {subject} being decommissioned: run the same install again to resume this, or an install with the previous number of DataNodes to keep {blocks}; {} shows how many are left to copy",
                 many(leaving, "DataNode takes", "DataNodes take"),
                 named(&nodes.leaving_names),
                 self.hadoop("hdfs dfsadmin -report -decommissioning")
@@ -223,7 +226,7 @@ impl Judge<'_> {
         let taken = room.total.saturating_sub(room.remaining);
         if room.percent(taken) >= FULL {
             self.warn(format!(
-                "{}% of the capacity is used, by HDFS ({}%) and by others on the same disks: delete files, or add DataNodes or larger volumes; {} shows the size of each folder",
+                "{}% of the capacity is used, by HDFS ({}%) and by other data on the same disks: delete files, add DataNodes or use larger volumes; {} shows the size of each folder",
                 room.percent(taken),
                 room.percent(room.used),
                 self.hadoop("hdfs dfs -du -h /")
@@ -236,10 +239,11 @@ impl Judge<'_> {
         let lists = self.hadoop("hdfs fsck / -list-corruptfileblocks");
         if let Some(missing @ 1..) = blocks.missing {
             let single = blocks.missing_with_one_copy.filter(|single| *single > 0);
-            let single = single.map(|single| format!(" ({single} of them of files with one copy)")).unwrap_or_default();
+            let single =
+                single.map(|single| format!(" ({single} of them in files with replication 1)")).unwrap_or_default();
             let why = match said.datanodes.dead {
-                Some(1..) => "they come back with the DataNodes that are dead",
-                _ => "no DataNode that reports has a good copy",
+                Some(1..) => "they become available again when the dead DataNodes return",
+                _ => "no live DataNode has a good copy",
             };
             let missing = many(missing, "block is", "blocks are");
             self.bad(format!("{missing} missing{single}: {why}; {lists} lists their files"));
@@ -247,7 +251,7 @@ impl Judge<'_> {
         if let Some(corrupt @ 1..) = blocks.corrupt {
             let corrupt = many(corrupt, "block has", "blocks have");
             self.bad(format!(
-                "{corrupt} damaged copies: HDFS replaces them if there is a good copy; {lists} lists the files of those that have none"
+                "{corrupt} damaged copies: HDFS replaces them if there is a good copy; {lists} lists the files without one"
             ));
         }
         // Missing ones are among them. What can be copied is being copied within seconds; in safe mode nothing is, and too
@@ -259,7 +263,7 @@ impl Judge<'_> {
             && too_few(said).is_none()
         {
             self.warn(format!(
-                "{} fewer copies than configured, and none is being copied: too few DataNodes have space for them; {} names them, and `hdfs dfs -setrep` changes the number for a file",
+                "{} fewer copies than configured, and none is being copied: too few DataNodes have space for them; {} lists them, and `hdfs dfs -setrep` changes the replication of a file",
                 many(under, "block has", "blocks have"),
                 self.hadoop("hdfs fsck /")
             ));
@@ -273,11 +277,11 @@ impl Judge<'_> {
         if checkpoint.seconds_ago > OLD_CHECKPOINT && transactions > 0 || transactions > MANY_TRANSACTIONS {
             let standby = self.health.namenodes.iter().find(|namenode| namenode.state == NameNodeState::Standby);
             let fix = match standby {
-                Some(standby) => format!("{} says why", self.kubectl(&format!("logs {}", standby.name))),
-                None => "it needs a standby".to_owned(),
+                Some(standby) => format!("{} shows why", self.kubectl(&format!("logs {}", standby.name))),
+                None => "checkpoints require a standby".to_owned(),
             };
             self.warn(format!(
-                "the last checkpoint was at {}, {transactions} transactions ago: the standby makes one each hour; without it the edits grow, and so does the time that a NameNode takes to start; {fix}",
+                "the last checkpoint was at {}, {transactions} transactions ago: the standby creates one every hour; without checkpoints the edit log grows, and a NameNode takes longer to start; {fix}",
                 checkpoint.at
             ));
         }
@@ -298,17 +302,17 @@ impl Judge<'_> {
         let lags = if lags.is_empty() { String::new() } else { format!(" ({})", few(&lags, NAMED)) };
         let voting = (all.len() - behind.len() - out.len()) as u64;
         let lost = match may_be_lost(voting, all.len() as u64) {
-            None | Some(0) => "no more may be lost, or the active NameNode exits".to_owned(),
-            Some(more) => format!("{more} more may be lost"),
+            None | Some(0) => "if one more fails, the active NameNode exits".to_owned(),
+            Some(more) => format!("further failures tolerated: {more}"),
         };
         let fix = if behind.is_empty() {
             format!(
-                "it rejoins with the next segment of edits, within minutes; {} starts one now",
+                "it rejoins at the next edit log segment, within minutes; {} starts a new segment now",
                 self.hadoop("hdfs dfsadmin -rollEdits")
             )
         } else {
             let pods = self.kubectl("get pods");
-            format!("{pods} shows whether its pod runs")
+            format!("{pods} shows whether its pod is running")
         };
         self.warn(format!("{voting} of {} JournalNodes have all edits{lags}: {lost}; {fix}", all.len()));
     }
@@ -320,14 +324,14 @@ impl Judge<'_> {
             }
             let word = quorum.of.word();
             let lost = match (may_be_lost(quorum.ready, quorum.replicas), quorum.of) {
-                (None, Voters::ZooKeepers) => "no majority, so that no NameNode takes over from another".to_owned(),
-                (None, Voters::JournalNodes) => "no majority, so that no NameNode can write".to_owned(),
-                (Some(0), _) => "no more may be lost".to_owned(),
-                (Some(more), _) => format!("{more} more may be lost"),
+                (None, Voters::ZooKeepers) => "no majority, so no NameNode can take over from another".to_owned(),
+                (None, Voters::JournalNodes) => "no majority, so no NameNode can write".to_owned(),
+                (Some(0), _) => "no further failure is tolerated".to_owned(),
+                (Some(more), _) => format!("further failures tolerated: {more}"),
             };
             let pods = self.kubectl("get pods");
             self.found.warnings.push(format!(
-                "{} of {} {word}s are ready: {lost}; {pods} shows which is not",
+                "{} of {} {word}s are ready: {lost}; {pods} shows which are not",
                 quorum.ready, quorum.replicas
             ));
         }

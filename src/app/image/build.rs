@@ -52,7 +52,9 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
     let containerfile = buildable.containerfile()?;
     let arguments = arguments(args, &containerfile, &buildable)?;
     let base = containerfile.base(&arguments).map_err(|found| failed(found.into()))?;
-    let wrong = |error| Failed::text(Exit::BadInput, format!("FROM of {} is `{base}`: {error}", buildable.file()));
+    let wrong = |error| {
+        Failed::text(Exit::BadInput, format!("invalid base image in {}: FROM `{base}`: {error}", buildable.file()))
+    };
     let base = ImageName::parse(&base).map_err(wrong)?;
     let goal = match &args.to {
         ImageTarget::Oci(_) | ImageTarget::Bundle(_) => None,
@@ -169,7 +171,7 @@ async fn layers<P: LayerPlace + Room + Send + 'static>(
             () = tokio::time::sleep(POLL) => {
                 let (done, all) = (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed));
                 if all > 0 {
-                    progress.get_or_insert_with(|| Progress::new(output, "making the layer", all)).set(done, 0);
+                    progress.get_or_insert_with(|| Progress::new(output, "creating the layer", all)).set(done, 0);
                 }
             }
         }

@@ -47,7 +47,7 @@ pub(super) async fn push(
     let Some(registries) = &origin.registries else {
         return Err(Failed::text(Exit::BadInput, "no registry to push to"));
     };
-    let registry = registries.registry(&goal.host).await.or_exit(Exit::Unusable)?;
+    let registry = registries.registry_for(&goal.host, &goal.name.path()).await.or_exit(Exit::Unusable)?;
     let mut requests = vec![ImageRequest {
         name: goal.shown.clone(),
         repository: goal.name.path(),
@@ -85,7 +85,7 @@ pub(super) async fn push(
         return Err(Failed::text(Exit::Preflight, format!("nothing was pushed:\n{}", texts.join("\n"))));
     }
     let (there, mounted, sent) = push.plan().bytes();
-    output.remark(&format!("{} to upload, {} to mount, {} there already", human(sent), human(mounted), human(there)));
+    output.remark(&format!("{} to upload, {} to mount, {} already present", human(sent), human(mounted), human(there)));
     run_with_progress(&push, output).await.map(drop).map_err(|error| Failed::new(Exit::Failed, error))
 }
 

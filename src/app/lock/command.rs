@@ -194,7 +194,7 @@ fn explain(args: &LockArgs, text: &str, output: &Output) -> Result<Exit, Failed>
                     some.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ")
                 ),
             };
-            Err(Failed::text(Exit::BadInput, format!("{name} has no image like `{text}`; {like}")))
+            Err(Failed::text(Exit::BadInput, format!("no image in {name} matches `{text}`; {like}")))
         }
     }
 }

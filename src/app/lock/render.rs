@@ -283,7 +283,7 @@ impl<'a> Run<'a> {
         let helm = find_helm(self.global).await.or_exit(Exit::Unusable)?;
         let folders = self.folders(&jobs)?;
         let all = jobs.len();
-        self.output.remark(&format!("rendering {all} releases with Helm"));
+        self.output.remark(&format!("releases to render with Helm: {all}"));
         let (done, last) = (AtomicUsize::new(0), std::sync::Mutex::new(Instant::now()));
         let rendered: Vec<_> = futures::stream::iter(&jobs)
             .map(async |job| {
@@ -332,10 +332,8 @@ impl<'a> Run<'a> {
         wrong.sort();
         wrong.dedup();
         if !wrong.is_empty() {
-            let text = format!(
-                "failed to read everything that the charts render; images may be missing\n{}",
-                wrong.join("\n")
-            );
+            let text =
+                format!("failed to read some of the rendered charts; images may be missing\n{}", wrong.join("\n"));
             return Err(Failed::text(Exit::BadInput, text));
         }
         Ok(LockInputs { gathered: self.gathered, refused: self.refused })

@@ -22,13 +22,13 @@ pub(super) fn written(place: &str, lock: &ImagesLock, refused: usize) -> String 
     }
     let _ = writeln!(text, "; {}, {}", counted(lock.charts.len(), "chart"), counted(lock.files.len(), "set of files"));
     for (name, build) in &lock.unpublished {
-        let how = if build.is_empty() { String::new() } else { format!("; {build} makes it") };
-        let _ = writeln!(text, "{name} has no public image, and is not in the lock until answers name one{how}");
+        let how = if build.is_empty() { String::new() } else { format!("; build it from {build}") };
+        let _ = writeln!(text, "{name} has no public image, and is not in the lock until an answer specifies one{how}");
     }
     if refused > 0 {
         let _ = writeln!(
             text,
-            "{} that definitions or charts refuse were skipped (-v lists them)",
+            "{} that definitions or charts reject were skipped (-v lists them)",
             counted(refused, "combination of answers")
         );
     }
@@ -140,8 +140,8 @@ mod tests {
     fn the_output_lists_what_is_not_resolved() {
         let mut lock = lock();
         let expected = "l: 2 images, 1 unresolved: docker.io/a/y:1; 0 charts, 0 sets of files\n\
-            a.z has no public image, and is not in the lock until answers name one; image/Containerfile makes it\n\
-            2 combinations of answers that definitions or charts refuse were skipped (-v lists them)\n";
+            a.z has no public image, and is not in the lock until an answer specifies one; build it from image/Containerfile\n\
+            2 combinations of answers that definitions or charts reject were skipped (-v lists them)\n";
         assert_eq!(written("l", &lock, 2), expected);
         lock.unpublished.clear();
         lock.images.remove("docker.io/a/x:1");

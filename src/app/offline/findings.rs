@@ -35,7 +35,7 @@ impl Offline {
         all.extend(unlocked_references(jobs, lock, &self.map));
         let held: Vec<&str> = self.bundle().about().components.iter().map(String::as_str).collect();
         let mut findings: Vec<Finding> =
-            problems.iter().map(|problem| push_problem(self.map.registry(), problem)).collect();
+            problems.iter().map(|problem| push_problem(&self.target.to_string(), problem)).collect();
         let mut seen = BTreeSet::new();
         for one in all.into_iter().filter(|one| one.reason.stops()) {
             if seen.insert((one.component.clone(), one.image.clone(), one.reason.to_string())) {

@@ -53,12 +53,13 @@ impl Opened {
         Global { bundled_helm: opened.and_then(|opened| opened.helm.clone()), ..global.clone() }
     }
 
-    /// The options of answers, with the registry that images go to, and with the components of the offline bundle where
+    /// The options of answers, with the registry that nodes pull from, and with the components of the offline bundle where
     /// none were chosen.
     pub(in crate::app) fn answer_args(opened: Option<&Self>, args: &AnswerArgs, catalog: &Catalog) -> AnswerArgs {
         let mut args = args.clone();
         let Some(opened) = opened else { return args };
-        args.set.extend(opened.args.registry.iter().map(|registry| format!("platform.registry={registry}")));
+        let registry = opened.args.pull_registry.as_ref().or(opened.args.registry.as_ref());
+        args.set.extend(registry.map(|registry| format!("platform.registry={registry}")));
         if args.components.is_none() && args.answers.is_none() {
             args.components = held(catalog, &opened.bundle.about().components);
         }

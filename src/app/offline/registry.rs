@@ -1,15 +1,16 @@
 //! The site's registry: what it has of an offline bundle, and what is to be pushed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use super::answers::{pinned, with_files};
 use super::open::Opened;
-use crate::answers::{Answer, Answers};
+use super::pools::{pools, tolerations};
+use crate::answers::{Answer, Answers, Resolved};
 use crate::app::bundled::BundledCharts;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
-use crate::app::push_requests::{conflict, pushes, requests};
+use crate::app::push_requests::{conflict, pushes, requests, unprepared};
 use crate::app::registries::registries;
 use crate::catalog::Catalog;
 use crate::driver::bundle::{Bundle, BundleStore};
@@ -21,43 +22,45 @@ use crate::engine::PushWork;
 use crate::lock::{ImageMap, is_for};
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockedImage, ResolvedImage};
-use crate::model::oci::ManifestContent;
-use crate::model::offline::{NodePool, ObservedOffline, OfflineRecord};
-use crate::model::site::{Node, Taint};
+use crate::model::oci::{Digest, ManifestContent};
+use crate::model::offline::{ObservedOffline, OfflineRecord};
 
-/// Labels with the pool of a node.
-const POOLS: [&str; 7] = [
-    "cloud.google.com/gke-nodepool",
-    "eks.amazonaws.com/nodegroup",
-    "kubernetes.azure.com/agentpool",
-    "karpenter.sh/nodepool",
-    "kops.k8s.io/instancegroup",
-    "node.kubernetes.io/instancegroup",
-    "node.cluster.x-k8s.io/pool",
-];
-
-/// The most pools with a pull test.
-const MOST_POOLS: usize = 16;
-
-/// An offline bundle and the registry that its images go to.
+/// An offline bundle, the registry that its images go to, and the one that nodes pull them from.
 pub(in crate::app) struct Offline {
     opened: Opened,
-    target: Target,
+    /// Where images are pushed to.
+    pub(super) target: Target,
     registries: Registries,
+    /// What they are called where nodes pull them from, which may have another name.
     pub(super) map: ImageMap,
+    /// Blobs that were read and are what they should be.
+    pub(super) sound: Mutex<BTreeSet<Digest>>,
+}
+
+/// What is known of a push before it begins.
+#[derive(Debug, Default)]
+pub(in crate::app) struct PushOutlook {
+    /// What prevents it.
+    pub problems: Vec<String>,
+    /// The blobs that will be sent, and the names of the images that need each of them.
+    pub to_send: BTreeMap<Digest, BTreeSet<String>>,
 }
 
 impl Offline {
     /// With the answers that name the registry and its login. No request is sent yet.
     pub(in crate::app) fn new(opened: Opened, answers: &Answers, output: &Output) -> Result<Self, Failed> {
         let named = registry_named(answers)?;
-        let target = Target::parse(&named, opened.args.into.depth()).or_exit(Exit::BadInput)?;
+        let parsed = |registry: &str| Target::parse(registry, opened.args.into.depth()).or_exit(Exit::BadInput);
+        let pulled = parsed(&named)?;
+        let target = opened.args.registry.as_deref().map_or_else(|| Ok(pulled.clone()), parsed)?;
         let mut reach = opened.args.reach.clone();
+        // Answers are about the registry that nodes pull from: no login goes by them to another host.
+        let is_same = target.host == pulled.host;
         let plain = answers.get("platform", "registry_plain_http").json() == serde_json::Value::Bool(true);
-        if plain && !reach.plain_http.contains(&target.host) {
+        if plain && is_same && !reach.plain_http.contains(&target.host) {
             reach.plain_http.push(target.host.clone());
         }
-        if reach.token_host.is_none() {
+        if reach.token_host.is_none() && is_same {
             reach.token_host = answers.get("platform", "registry_token_host").text().map(str::to_owned);
         }
         // A pull login may often push as well; a login of its own takes precedence.
@@ -67,15 +70,19 @@ impl Offline {
         };
         let registries = registries(&reach, &[target.host.clone()].into(), login, output)?;
         let lock = opened.bundle.lock();
-        let names = requests(lock, &target, true)?;
-        let repositories = names.into_iter().map(|one| (one.name, format!("{}/{}", target.host, one.repository)));
+        let names = requests(lock, &pulled, true)?;
+        let repositories = names.into_iter().map(|one| (one.name, format!("{}/{}", pulled.host, one.repository)));
         let map = ImageMap::moved(lock, &named).with(repositories);
-        Ok(Self { opened, target, registries, map })
+        Ok(Self { opened, target, registries, map, sound: Mutex::default() })
     }
 
     /// The offline bundle.
     pub(in crate::app) fn bundle(&self) -> &Bundle {
         &self.opened.bundle
+    }
+
+    pub(super) fn shared(&self) -> Arc<Bundle> {
+        Arc::clone(&self.opened.bundle)
     }
 
     /// Its charts.
@@ -91,24 +98,31 @@ impl Offline {
 
     /// The client of the registry, which was checked to be one.
     async fn registry(&self) -> Result<Registry, Failed> {
-        self.registries.registry(&self.target.host).await.or_exit(Exit::Unusable)
+        self.registries.registry_for(&self.target.host, &self.target.prefix).await.or_exit(Exit::Unusable)
     }
 
     /// What the engine pushes with.
     pub(in crate::app) async fn work(&self) -> Result<PushWork, Failed> {
         let without = self.opened.args.into.without_signatures;
         Ok(PushWork {
-            bundle: Arc::clone(&self.opened.bundle),
+            bundle: self.shared(),
             registry: self.registry().await?,
             target: self.target.clone(),
             requests: requests(self.bundle().lock(), &self.target, without)?,
             conflict: conflict(self.opened.args.into.tag_conflict),
             journals: pushes().or_exit(Exit::Unexpected)?,
+            receipt: self.opened.args.receipt.clone(),
+            without_signatures: without,
         })
     }
 
-    /// What the registry has, what prevents a push of the rest, and which nodes there are.
-    pub(in crate::app) async fn observe(&self, cluster: &Cluster) -> Result<(ObservedOffline, Vec<String>), Failed> {
+    /// What the registry has, what prevents a push of the rest, and which nodes there are. Without `wanted` no release's pods are
+    /// known to tolerate any taint.
+    pub(in crate::app) async fn observe(
+        &self,
+        cluster: &Cluster,
+        wanted: Option<&Resolved>,
+    ) -> Result<(ObservedOffline, PushOutlook), Failed> {
         let work = self.work().await?;
         let store = BundleStore::new(&self.opened.bundle);
         let images = work.requests.len();
@@ -116,23 +130,35 @@ impl Offline {
         let registry = work.registry.clone();
         let push = Push::prepare(work.registry, &store, work.requests, work.conflict, Journal::in_memory()).await;
         let nodes = cluster.nodes().await.unwrap_or_default();
-        let mut observed =
-            ObservedOffline { record: self.record(), images, pools: self.pools(&nodes), ..ObservedOffline::default() };
-        let problems = match push {
+        let releases = wanted.into_iter().flat_map(|wanted| &wanted.components);
+        let values = releases.filter_map(|component| Some(&*component.release.as_ref()?.values));
+        let (pools, skipped_pools) = pools(&nodes, &tolerations(values), |platform| self.smallest(platform));
+        let mut observed = ObservedOffline {
+            record: self.record(),
+            target: self.target.to_string(),
+            receipt: self.opened.args.receipt.is_some(),
+            images,
+            pools,
+            skipped_pools,
+            ..ObservedOffline::default()
+        };
+        let outlook = match push {
             Ok(push) => {
                 (observed.there_bytes, observed.mount_bytes, observed.upload_bytes) = push.plan().bytes();
                 observed.writes = push.plan().writes();
-                push.problems().await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string).collect()
+                let problems = push.problems().await.or_exit(Exit::Unusable)?;
+                PushOutlook { problems: problems.iter().map(ToString::to_string).collect(), to_send: push.to_send() }
             }
             // Conflicting tags or a missing base: the other problems are reported as well.
             Err(PushError::Plan(error)) => {
                 observed.writes = images;
                 let problems = registry.push_problems(&repositories).await.or_exit(Exit::Unusable)?;
-                std::iter::once(error.to_string()).chain(problems.iter().map(ToString::to_string)).collect()
+                let all = std::iter::once(error.to_string()).chain(problems.iter().map(ToString::to_string));
+                PushOutlook { problems: all.collect(), ..PushOutlook::default() }
             }
-            Err(error) => return Err(Failed::new(unusable(&error), error)),
+            Err(error) => return Err(unprepared(error)),
         };
-        Ok((observed, problems))
+        Ok((observed, outlook))
     }
 
     fn record(&self) -> OfflineRecord {
@@ -147,34 +173,6 @@ impl Offline {
             registry: self.map.registry().to_owned(),
             repositories,
             lock: ImagesLock { images, ..ImagesLock::default() },
-        }
-    }
-
-    /// The kinds of node that pods of the platform may run on.
-    fn pools(&self, nodes: &[Node]) -> Vec<NodePool> {
-        let keeps = |taint: &Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");
-        let ready: Vec<&Node> = nodes.iter().filter(|node| node.ready).collect();
-        let free: Vec<&Node> = ready.iter().copied().filter(|node| !node.taints.iter().any(keeps)).collect();
-        let asked = if free.is_empty() { ready } else { free };
-        let mut pools: BTreeMap<(String, (String, String)), NodePool> = BTreeMap::new();
-        let mut smallest: BTreeMap<&str, Option<String>> = BTreeMap::new();
-        for node in asked {
-            let label = POOLS.iter().find_map(|label| node.labels.get(*label));
-            let name = label.map_or_else(|| node.platform.clone(), |pool| format!("{pool} ({})", node.platform));
-            // Manifests are read for it: once, and not for each of a thousand nodes.
-            let image = smallest.entry(&node.platform).or_insert_with(|| self.smallest(Some(&node.platform)));
-            let Some(image) = image.clone() else { continue };
-            let key = (name.clone(), node.runtime.clone());
-            let pool = NodePool { name, node: Some(node.name.clone()), runtime: node.runtime.clone(), image };
-            pools.entry(key).or_insert(pool);
-        }
-        let any = || {
-            let image = self.smallest(None)?;
-            Some(NodePool { name: "the cluster".to_owned(), node: None, runtime: Default::default(), image })
-        };
-        match pools.is_empty() {
-            true => any().into_iter().collect(),
-            false => pools.into_values().take(MOST_POOLS).collect(),
         }
     }
 
@@ -209,11 +207,4 @@ fn registry_named(answers: &Answers) -> Result<String, Failed> {
         let text = "an install from an offline bundle pushes its images to a registry of the site: set it with --registry HOST[:PORT][/PATH]";
         Failed::text(Exit::Missing, text)
     })
-}
-
-fn unusable(error: &PushError) -> Exit {
-    match error {
-        PushError::Store { .. } | PushError::Damaged { .. } | PushError::Manifest { .. } => Exit::BadInput,
-        _ => Exit::Unusable,
-    }
 }

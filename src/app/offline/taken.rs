@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::app::bundled::{broken, inside, own_platform, place, regular};
 use crate::app::exit::{Exit, Failed, OrExit as _};
+use crate::app::trust::reading;
 use crate::catalog::BUNDLED;
 use crate::driver::bundle::{Bundle, copy};
 use crate::driver::{user_cache, whole_file};
@@ -86,7 +87,7 @@ pub(super) fn program(bundle: &Bundle, name: &str) -> Result<Option<PathBuf>, Fa
         file.take(size + 1).read_to_end(&mut bytes).is_ok() && Digest::of(&bytes) == digest
     });
     if !same {
-        let bytes = bundle.small(digest, PROGRAM).or_exit(Exit::BadInput)?;
+        let bytes = bundle.small(digest, PROGRAM).map_err(reading)?;
         make(&folder)?;
         let written = whole_file::replace(&path, &bytes, 0o700);
         written.map_err(|error| {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::guard::RunGuard;
-use super::lock::Held;
+use super::lock::LockGuard;
 use super::proofs::{record_checks, record_ready};
 use super::request::{PreparedRun, RunRequest};
 use super::summary::extras;
@@ -23,7 +23,7 @@ use crate::model::cluster::ReadyPolicy;
 use crate::plan::Plan;
 
 /// A run that has come to its end.
-pub(super) struct Ended {
+pub(super) struct FinishedRun {
     outcome: Outcome,
     state: RunState,
     /// Why the journal could not be kept to the end, if so.
@@ -38,10 +38,10 @@ pub(super) struct Ended {
 pub(super) async fn execute<R: RunRequest>(
     cluster: &Cluster,
     prepared: PreparedRun,
-    held: Option<&Held>,
+    held: Option<&LockGuard>,
     guard: &RunGuard,
     output: &Output,
-) -> Result<Ended, Failed> {
+) -> Result<FinishedRun, Failed> {
     let PreparedRun { plan, resolved, tunnels, hdfs, helm, answers, follows, skipped, push, .. } = prepared;
     let run = guard.run.clone();
     let journal = plan.has_work().then(|| open_journal(&run, &plan, answers.as_deref())).transpose()?;
@@ -70,7 +70,7 @@ pub(super) async fn execute<R: RunRequest>(
         charts: charts.collect(),
         policy: ReadyPolicy::default(),
         locked: held.is_some(),
-        gate: held.map(Held::gate),
+        gate: held.map(LockGuard::gate),
         took_over: held.and_then(|held| held.took_over.clone()),
         helm_started: std::sync::Mutex::default(),
         records: plan.records(),
@@ -95,18 +95,18 @@ pub(super) async fn execute<R: RunRequest>(
         .iter()
         .filter(|step| matches!(state.steps.get(&step.id).map(|state| &state.status), Some(Status::Failed { .. })));
     let failed = failed.map(|step| step.component.clone()).collect();
-    Ok(Ended { outcome, state, trouble, failed, skipped: !skipped.is_empty(), run_dir })
+    Ok(FinishedRun { outcome, state, trouble, failed, skipped: !skipped.is_empty(), run_dir })
 }
 
 /// Says how a run ended, and gives its exit code. `lost` is why its lock was lost, if it was.
 pub(super) async fn finish<R: RunRequest>(
-    ended: Ended,
+    ended: FinishedRun,
     lost: Option<String>,
     (request, guard): (&R, &RunGuard),
     global: &Global,
     output: &Output,
 ) -> Result<Exit, Failed> {
-    let Ended { outcome, state, trouble, failed, skipped, run_dir } = ended;
+    let FinishedRun { outcome, state, trouble, failed, skipped, run_dir } = ended;
     let exit = RunEnd { outcome, lock_lost: lost.is_some(), journal_lost: trouble.is_some(), skipped }.exit();
     let lost = lost.map(|why| format!("the lock was lost during the run, so the run was stopped: {why}"));
     for trouble in lost.iter().chain(&trouble) {

@@ -16,7 +16,7 @@ use crate::driver::clock::since_boot;
 use crate::driver::kube::Cluster;
 use crate::driver::process::{own_process, still_runs};
 use crate::engine::Gate;
-use crate::model::lock::{Holder, Lock, LockAge, Standing};
+use crate::model::lock::{Holder, Lock, LockAge, LockStatus};
 use crate::render::target;
 
 /// Between two reads of the clock: after a sleep of the machine this is how long it takes to notice.
@@ -32,19 +32,19 @@ const PAUSE: Duration = Duration::from_millis(500);
 const GIVE_BACK: Duration = Duration::from_secs(10);
 
 /// A lock that is held. It is given back when this goes out of scope, whatever the reason; [`under`] waits for that.
-pub(super) struct Held {
+pub(super) struct LockGuard {
     keeper: tokio::task::JoinHandle<()>,
     _stop: DropGuard,
-    standing: watch::Receiver<Keeping>,
+    standing: watch::Receiver<KeeperState>,
     /// Wakes the keeper.
     wake: Arc<Notify>,
     /// The lock that was taken over, if there was one.
-    pub took_over: Option<(Lock, Standing)>,
+    pub took_over: Option<(Lock, LockStatus)>,
 }
 
 /// The state of the keeper.
 #[derive(Debug, Clone)]
-struct Keeping {
+struct KeeperState {
     age: LockAge,
     /// Why it was lost, once it was.
     lost: Option<String>,
@@ -58,14 +58,14 @@ pub(super) async fn under<T>(
     command: &str,
     guard: &RunGuard,
     output: &Output,
-    work: impl AsyncFnOnce(&Held) -> Result<T, Failed>,
+    work: impl AsyncFnOnce(&LockGuard) -> Result<T, Failed>,
 ) -> Result<(T, Option<String>), Failed> {
     let held = take(cluster, command, &guard.run, &guard.cancel).await?;
     if let Some((old, standing)) = &held.took_over {
         output.remark(&taken_over(old, *standing));
     }
     let ended = AssertUnwindSafe(work(&held)).catch_unwind().await;
-    let lost = held.give_back().await;
+    let lost = held.release_lock().await;
     match (ended, lost) {
         (Ok(Ok(value)), lost) => Ok((value, lost)),
         (Ok(Err(failed)), None) => Err(failed),
@@ -77,7 +77,7 @@ pub(super) async fn under<T>(
 }
 
 /// Takes the lock for a run. `cancel` is cancelled when it is lost.
-async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &CancellationToken) -> Result<Held, Failed> {
+async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &CancellationToken) -> Result<LockGuard, Failed> {
     let process = own_process().or_exit(Exit::Unexpected)?;
     let holder = Holder { who: who(), command: command.to_owned(), run: run.to_owned(), process };
     let (mut took_over, mut trouble) = (None, None);
@@ -87,7 +87,7 @@ async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &Cancellation
         // Ours: it was taken by a try whose answer did not come.
         let ours = old.as_ref().is_some_and(|old| old.run == run);
         let standing = old.as_ref().filter(|_| !ours).map(|old| old.standing(now, still_runs));
-        if let (Some(old), Some(Standing::Held)) = (&old, standing) {
+        if let (Some(old), Some(LockStatus::Held)) = (&old, standing) {
             return Err(Failed::text(Exit::Locked, locked_by(old, cluster, now)));
         }
         if !ours {
@@ -107,11 +107,11 @@ async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &Cancellation
             }
             Err(error) => return Err(Failed::new(Exit::Unusable, error)),
         };
-        let (sender, standing) = watch::channel(Keeping { age: LockAge::renewed(before), lost: None });
+        let (sender, standing) = watch::channel(KeeperState { age: LockAge::renewed(before), lost: None });
         let (stop, wake) = (CancellationToken::new(), Arc::new(Notify::new()));
         let keeper = keep(cluster.clone(), lock, sender, (stop.clone(), wake.clone()), cancel.clone());
         let keeper = tokio::spawn(keeper);
-        return Ok(Held { keeper, _stop: stop.drop_guard(), standing, wake, took_over });
+        return Ok(LockGuard { keeper, _stop: stop.drop_guard(), standing, wake, took_over });
     }
     if let Some(error) = trouble {
         return Err(Failed::new(Exit::Unusable, error));
@@ -120,7 +120,7 @@ async fn take(cluster: &Cluster, command: &str, run: &str, cancel: &Cancellation
     Err(Failed::text(Exit::Locked, text))
 }
 
-impl Held {
+impl LockGuard {
     /// Why it was lost, if it was.
     pub(super) fn lost(&self) -> Option<String> {
         self.standing.borrow().lost.clone()
@@ -136,14 +136,14 @@ impl Held {
                 if !standing.borrow().age.counts(since_boot()) {
                     wake.notify_one();
                 }
-                let known = |keeping: &Keeping| keeping.lost.is_some() || keeping.age.counts(since_boot());
+                let known = |keeping: &KeeperState| keeping.lost.is_some() || keeping.age.counts(since_boot());
                 standing.wait_for(known).await.is_ok_and(|keeping| keeping.lost.is_none())
             })
         })
     }
 
     /// Releases it and waits for that; returns why it was lost before, if it was.
-    async fn give_back(self) -> Option<String> {
+    async fn release_lock(self) -> Option<String> {
         let Self { keeper, _stop: stop, standing, .. } = self;
         drop(stop);
         // If the keeper has panicked, the lock expires.
@@ -153,9 +153,9 @@ impl Held {
 }
 
 /// The remark about a lock that was taken over.
-fn taken_over(old: &Lock, standing: Standing) -> String {
+fn taken_over(old: &Lock, standing: LockStatus) -> String {
     match standing {
-        Standing::Dead => format!("taking over the lock of {old}, whose process on this machine has exited"),
+        LockStatus::Dead => format!("taking over the lock of {old}, whose process on this machine has exited"),
         _ => {
             let renewed = old.renewed.map_or_else(|| "never".to_owned(), clock);
             format!("taking over the lock of {old}, which was last renewed at {renewed}")
@@ -167,7 +167,7 @@ fn taken_over(old: &Lock, standing: Standing) -> String {
 pub(in crate::app) fn locked_by(lock: &Lock, cluster: &Cluster, now: Timestamp) -> String {
     let renewed = lock.renewed.map(|time| format!(", renewed {} s ago", (now - time).get_seconds().max(0)));
     format!(
-        "{} is locked by {lock}{}; wait for that run to end, or run `windlass unlock` if it is gone",
+        "{} is locked by {lock}{}; wait for that run to end, or run `windlass unlock` if that run is dead",
         target(cluster.info()),
         renewed.unwrap_or_default()
     )
@@ -187,14 +187,14 @@ fn who() -> String {
 async fn keep(
     cluster: Cluster,
     mut lock: Lock,
-    standing: watch::Sender<Keeping>,
+    standing: watch::Sender<KeeperState>,
     (stop, wake): (CancellationToken, Arc<Notify>),
     cancel: CancellationToken,
 ) {
     let mut age = standing.borrow().age;
     let why = loop {
         tokio::select! {
-            () = stop.cancelled() => return give_back(&cluster, lock).await,
+            () = stop.cancelled() => return release_lock(&cluster, lock).await,
             () = wake.notified() => {}
             () = tokio::time::sleep(TICK) => {}
         }
@@ -218,7 +218,7 @@ async fn keep(
 }
 
 /// Releases the lock. If that takes too long, it expires.
-async fn give_back(cluster: &Cluster, mut lock: Lock) {
+async fn release_lock(cluster: &Cluster, mut lock: Lock) {
     let give = async {
         // As long as it is ours, even if it was changed.
         while let Ok(false) = cluster.drop_lock(&lock).await {

@@ -47,7 +47,7 @@ pub(in crate::app) async fn carry_out<R: RunRequest>(
     output: &Output,
 ) -> Result<Exit, Failed> {
     let cluster = request.cluster();
-    let work = async |held: &lock::Held| {
+    let work = async |held: &lock::LockGuard| {
         let prepared = guard.unless_stopped(request.prepare()).await?;
         refuse_downgrades(&prepared)?;
         refuse_findings(&prepared, offered, output)?;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::doors::{ADDRESS, Endpoints};
+use crate::app::endpoints::{ADDRESS, Endpoints};
 use crate::app::exit::Exit;
 use crate::app::output::Output;
 use crate::app::session;

@@ -14,7 +14,7 @@ use super::{charts, session};
 use crate::answers::Resolved;
 use crate::cli::{AnswerArgs, Global, SupportArgs};
 use crate::driver::archive::write_tar_gz;
-use crate::driver::kube::{Cluster, HeldValue};
+use crate::driver::kube::{Cluster, SecretBytes};
 use crate::driver::state_store;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
 use crate::model::state::{ComponentState, InstallState};
@@ -65,12 +65,12 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     };
     let (state, state_trouble) = match state {
         Ok(state) => (state, None),
-        Err(error) => (InstallState::default(), Some(format!("what is installed: {:#}", anyhow::Error::new(error)))),
+        Err(error) => (InstallState::default(), Some(format!("the recorded state: {:#}", anyhow::Error::new(error)))),
     };
     let namespaces = namespaces(&state, args);
     let held = match &cluster {
         Some(cluster) => held(cluster, &namespaces).await,
-        None => Held { values: Vec::new(), unread: vec!["the cluster, which cannot be reached".to_owned()] },
+        None => SecretContents { values: Vec::new(), unread: vec!["the cluster, which cannot be reached".to_owned()] },
     };
     let (releases, release_trouble) = match &cluster {
         Some(cluster) => releases(cluster, &state).await,
@@ -96,14 +96,14 @@ pub(super) async fn support(global: &Global, args: &SupportArgs, output: &Output
     machine(&mut all, global);
     runs(&mut all);
     match preflight(global, &state, output).await {
-        Ok(report) => all.value("preflight.json".to_owned(), "what preflight finds now", report),
+        Ok(report) => all.value("preflight.json".to_owned(), "current findings of preflight", report),
         Err(failed) => all.missing.push(format!("preflight.json: {}", failed.chain().join(": "))),
     }
     if let Some(cluster) = &cluster {
         // With the salt, versions of guessed passwords could be computed.
         let public = InstallState { salt: String::new(), ..state.clone() };
         let known = serde_json::to_value(&public).unwrap_or_default();
-        all.value("state.json".to_owned(), "what windlass remembers in the cluster", known);
+        all.value("state.json".to_owned(), "state recorded in the cluster", known);
         of_cluster(&mut all, cluster).await;
         for release in &releases {
             of_release(&mut all, release, wanted.as_ref().ok());
@@ -146,7 +146,7 @@ fn print_result(target: &Path, files: usize, all: &Collection, output: &Output) 
     }
     let mut text: String = all.warnings.iter().map(|warning| format!("warning: {warning}\n")).collect();
     text.push_str(&format!(
-        "{}: {files} files, {:.1} MB; index.json says what each is\n",
+        "{}: {files} files, {:.1} MB; index.json describes them\n",
         target.display(),
         size as f64 / 1e6
     ));
@@ -173,14 +173,14 @@ fn namespaces(state: &InstallState, args: &SupportArgs) -> BTreeSet<String> {
 }
 
 /// What Secrets hold, and where they could not be read.
-struct Held {
-    values: Vec<HeldValue>,
+struct SecretContents {
+    values: Vec<SecretBytes>,
     unread: Vec<String>,
 }
 
 /// Every value that a Secret of these namespaces holds, so that it is found wherever else it stands.
-async fn held(cluster: &Cluster, namespaces: &BTreeSet<String>) -> Held {
-    let mut held = Held { values: Vec::new(), unread: Vec::new() };
+async fn held(cluster: &Cluster, namespaces: &BTreeSet<String>) -> SecretContents {
+    let mut held = SecretContents { values: Vec::new(), unread: Vec::new() };
     for namespace in namespaces {
         // Helm's records and our own state are read apart, and are large.
         let own = |kind: &str| kind.starts_with("helm.sh/");
@@ -213,12 +213,12 @@ fn warnings(unread: &[String], with_config: bool) -> Vec<String> {
 
 /// Everything that is known to be secret. Names that everybody may see are not, even where a Secret holds them.
 fn known(
-    held: &[HeldValue],
+    held: &[SecretBytes],
     namespaces: &BTreeSet<String>,
     releases: &[ReleaseState],
     wanted: Option<&Resolved>,
 ) -> Vec<Vec<u8>> {
-    let public = |value: &HeldValue| {
+    let public = |value: &SecretBytes| {
         let text = std::str::from_utf8(value.expose()).unwrap_or_default().trim();
         let certificate = text.contains("BEGIN CERTIFICATE") && !text.contains("PRIVATE KEY");
         certificate || namespaces.contains(text) || releases.iter().any(|release| release.key.name == text)
@@ -248,7 +248,7 @@ fn machine(all: &mut Collection, global: &Global) {
     let kernel = std::fs::read_to_string("/proc/version").unwrap_or_default();
     let system = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
     let text = format!("windlass {}\nflags {global:?}\n{kernel}{system}", env!("CARGO_PKG_VERSION"));
-    all.text("machine.txt".to_owned(), "windlass and the machine that it runs on", &text);
+    all.text("machine.txt".to_owned(), "windlass and the machine it runs on", &text);
 }
 
 /// Invalid UTF-8 (a journal that was cut) is replaced.
@@ -263,9 +263,9 @@ fn runs(all: &mut Collection) {
     };
     for id in ids.iter().rev().take(RUNS) {
         for (file, what) in [
-            ("plan.json", "what was to be done"),
-            ("answers.yaml", "with which answers"),
-            ("events.jsonl", "what happened"),
+            ("plan.json", "plan of the run"),
+            ("answers.yaml", "answers of the run"),
+            ("events.jsonl", "events of the run"),
         ] {
             match bounded::bytes(&root.join(id).join(file), bounded::JOURNAL).map(lossy) {
                 Ok(text) => all.lines(format!("runs/{id}/{file}"), what, &text),
@@ -285,7 +285,7 @@ async fn of_cluster(all: &mut Collection, cluster: &Cluster) {
     match cluster.lock().await {
         Ok(lock) => {
             let text = lock.map_or_else(|| "not locked\n".to_owned(), |lock| format!("{lock}\n"));
-            all.text("cluster/lock.txt".to_owned(), "who holds the lock", &text);
+            all.text("cluster/lock.txt".to_owned(), "holder of the lock", &text);
         }
         Err(error) => all.missing.push(format!("the lock: {:#}", anyhow::Error::new(error))),
     }

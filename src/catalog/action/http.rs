@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::kind::{Kind, Limits, Names};
 use super::part::{Part, family, parts};
 use crate::model::yaml::Shape;
-use crate::model::{Lookup, Way, version_mark};
+use crate::model::{Lookup, ServiceAccess, version_mark};
 
 family! {
     /// What can be asked of a service.
@@ -414,8 +414,8 @@ fn way<'a>(
     login: Option<&'a Login>,
     tls: Option<&'a Tls>,
     secrets: &'a BTreeMap<String, String>,
-) -> Way<'a> {
-    Way {
+) -> ServiceAccess<'a> {
+    ServiceAccess {
         namespace,
         service,
         user: login.and_then(|login| login.user.as_deref()),
@@ -429,7 +429,7 @@ fn way<'a>(
 impl Request {
     /// The way to its service.
     #[must_use]
-    pub fn way<'a>(&'a self, namespace: &'a str) -> Way<'a> {
+    pub fn way<'a>(&'a self, namespace: &'a str) -> ServiceAccess<'a> {
         way(namespace, &self.service, self.login.as_ref(), self.tls.as_ref(), &self.secrets)
     }
 }
@@ -437,7 +437,7 @@ impl Request {
 impl Ensure {
     /// The way to its service.
     #[must_use]
-    pub fn way<'a>(&'a self, namespace: &'a str) -> Way<'a> {
+    pub fn way<'a>(&'a self, namespace: &'a str) -> ServiceAccess<'a> {
         way(namespace, &self.service, self.login.as_ref(), self.tls.as_ref(), &self.secrets)
     }
 

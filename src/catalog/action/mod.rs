@@ -17,6 +17,6 @@ pub use job_objects::{JOB_LABEL, JobParts};
 pub use k8s::{Await, Grow, K8sAction, Scale, SetText};
 pub use kind::{Kind, Limits, Names};
 pub use livy::{Batch, LivyAction, Session};
-pub use spec::{ActionKind, ActionSpec, Leaves};
+pub use spec::{ActionEffect, ActionKind, ActionSpec};
 
 pub(super) use spec::ACTION;

@@ -16,7 +16,7 @@ use crate::model::yaml::{Field, Shape};
 
 /// What an action leaves behind.
 #[derive(Debug, Clone, Copy)]
-pub enum Leaves<'a> {
+pub enum ActionEffect<'a> {
     /// A folder in HDFS with a mode.
     Folder(&'a Mkdir),
     /// Files in a folder of HDFS.
@@ -96,15 +96,15 @@ impl ActionKind {
     /// What it leaves behind. It is observed, is part of plan and drift, and nothing is done where it is there; an action
     /// that leaves nothing looks again when something else has changed.
     #[must_use]
-    pub fn leaves(&self) -> Option<Leaves<'_>> {
+    pub fn leaves(&self) -> Option<ActionEffect<'_>> {
         match self {
-            Self::Hdfs(HdfsAction::Mkdir(folder)) => Some(Leaves::Folder(folder)),
-            Self::Hdfs(HdfsAction::Upload(files)) => Some(Leaves::Files(files)),
+            Self::Hdfs(HdfsAction::Mkdir(folder)) => Some(ActionEffect::Folder(folder)),
+            Self::Hdfs(HdfsAction::Upload(files)) => Some(ActionEffect::Files(files)),
             Self::Http(action) => match &**action {
-                HttpAction::Ensure(entry) => Some(Leaves::Entry(entry)),
+                HttpAction::Ensure(entry) => Some(ActionEffect::Entry(entry)),
                 _ => None,
             },
-            Self::Job(_) => self.jobs()?.unless.as_deref().map(Leaves::Done),
+            Self::Job(_) => self.jobs()?.unless.as_deref().map(ActionEffect::Done),
             _ => None,
         }
     }

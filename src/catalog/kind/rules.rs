@@ -36,7 +36,7 @@ pub trait QuestionType: Sync {
         match node.yaml {
             // A tag such as 0012345, a quantity such as 1024 or a word such as True: its text is what was meant.
             Yaml::Scalar(_) => self.text(question, node.written()),
-            _ => Err(format!("expected a text, found {}", node.kind())),
+            _ => Err(format!("expected a string, found {}", node.kind())),
         }
     }
 

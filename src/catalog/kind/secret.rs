@@ -35,7 +35,7 @@ impl QuestionType for Secret {
                 }
                 _ => Err(MAPPING.to_owned()),
             },
-            _ => Err(format!("expected a text, found {}", node.kind())),
+            _ => Err(format!("expected a string, found {}", node.kind())),
         }
     }
 

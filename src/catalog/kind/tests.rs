@@ -94,7 +94,7 @@ fn texts_of_a_file_stay_as_they_were_written() {
     assert_eq!(read(Kind::String, "'0012345'"), text("0012345"));
     assert_eq!(read(Kind::Quantity, "0512"), text("0512"));
     assert_eq!(read(Kind::Integer, "07"), Ok(Answer::Int(7)));
-    assert!(read(Kind::String, "~").is_err(), "null is not a text");
+    assert!(read(Kind::String, "~").is_err(), "null is not a string");
     assert_eq!(read(Kind::Secret, "{env: 007}"), Ok(Answer::Secret(SecretRef::Env("007".into()))));
 }
 

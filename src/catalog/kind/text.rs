@@ -17,7 +17,7 @@ impl QuestionType for Line {
     }
 
     fn words(&self, _: &Question) -> String {
-        "text".to_owned()
+        "string".to_owned()
     }
 }
 

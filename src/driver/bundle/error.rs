@@ -84,9 +84,6 @@ pub enum BlobProblem {
     /// It is not of the kind that the lock says.
     #[error("{0}")]
     Manifest(&'static str),
-    /// Nothing came for a while.
-    #[error("timed out after {0}s without a byte")]
-    Stalled(u64),
 }
 
 /// Why an offline bundle cannot be read or trusted.

@@ -40,4 +40,4 @@ pub use split::{SPLITS, join, parse_split, split};
 pub use store::BundleStore;
 pub use stream::{Checked, RangeReader};
 pub use union::Union;
-pub use verify::{Verified, verify, verify_while};
+pub use verify::{Verified, verify, verify_some_while, verify_while};

@@ -1,5 +1,6 @@
 //! Reads every byte of an offline bundle, on all cores, straight from its files.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -42,7 +43,28 @@ pub fn verify_while(
     bundle: &Bundle,
     progress: &(dyn Fn(u64) -> bool + Sync),
 ) -> Result<Option<Verified>, Vec<BundleError>> {
-    let mut order: Vec<_> = bundle.layout().blobs.iter().map(|(digest, place)| (*digest, *place)).collect();
+    hash_all(bundle, bundle.layout().blobs.iter().map(|(digest, place)| (*digest, *place)).collect(), progress)
+}
+
+/// The same of these blobs alone, as far as the bundle holds them.
+///
+/// # Errors
+/// All blobs that are wrong, of those that were read.
+pub fn verify_some_while(
+    bundle: &Bundle,
+    blobs: &BTreeSet<Digest>,
+    progress: &(dyn Fn(u64) -> bool + Sync),
+) -> Result<Option<Verified>, Vec<BundleError>> {
+    let place = |digest: &Digest| Some((*digest, *bundle.layout().blobs.get(digest)?));
+    hash_all(bundle, blobs.iter().filter_map(place).collect(), progress)
+}
+
+/// Hashes blobs, each at its place.
+fn hash_all(
+    bundle: &Bundle,
+    mut order: Vec<(Digest, (u64, u64))>,
+    progress: &(dyn Fn(u64) -> bool + Sync),
+) -> Result<Option<Verified>, Vec<BundleError>> {
     // The largest first, so that no core works alone at the end.
     order.sort_by_key(|(digest, (_, size))| (std::cmp::Reverse(*size), *digest));
     let wrong = Mutex::new(Vec::new());

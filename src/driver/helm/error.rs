@@ -46,7 +46,7 @@ pub enum FindError {
         source: VersionError,
     },
     /// The folder for its caches and configuration cannot be created.
-    #[error("failed to create a private home for helm")]
+    #[error("failed to create a private home directory for helm")]
     Dir(#[source] PrivateDirError),
 }
 
@@ -173,7 +173,7 @@ impl FailureKind {
         Some(match self {
             Self::Pending => "wait for the other operation to end; if none runs, it was killed: see `helm history`",
             Self::Ownership => "delete the object or choose another release name",
-            Self::Forbidden => "ask for the missing permission",
+            Self::Forbidden => "request the missing permission",
             Self::Unauthorized => "log in again; the credentials of the kubeconfig are not valid",
             Self::KubeVersion => "use a cluster version that the chart supports",
             Self::TooLarge => "a release must fit into 1 MiB: make the chart or its values smaller",
@@ -210,7 +210,7 @@ pub enum HelmError {
         source: Box<ProcessError>,
     },
     /// What it printed cannot be read.
-    #[error("failed to read what helm printed about release {release}")]
+    #[error("failed to parse the output of helm for release {release}")]
     Unreadable {
         /// Which release.
         release: ReleaseKey,

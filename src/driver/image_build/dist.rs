@@ -180,7 +180,7 @@ fn packing(head: &[u8]) -> Result<Packing, &'static str> {
 
 /// What was wanted last.
 #[derive(Clone, Copy)]
-struct Wanted {
+struct LastLookup {
     what: EntryKind,
     executable: bool,
 }
@@ -194,7 +194,7 @@ struct ArchiveReader {
     stop: CancellationToken,
     count: usize,
     bytes: u64,
-    wanted: Wanted,
+    wanted: LastLookup,
     entries: BTreeMap<String, Packed>,
     /// Contents, all in one file that does not exist before the end.
     files: BTreeMap<String, (u64, u64, bool)>,
@@ -202,7 +202,7 @@ struct ArchiveReader {
 
 impl ArchiveReader {
     fn new(spool: File, size: u64, stop: CancellationToken) -> Self {
-        let wanted = Wanted { what: EntryKind::Other, executable: false };
+        let wanted = LastLookup { what: EntryKind::Other, executable: false };
         let (entries, files) = (BTreeMap::new(), BTreeMap::new());
         Self { spool, at: 0, size, stop, count: 0, bytes: 0, wanted, entries, files }
     }
@@ -288,12 +288,12 @@ impl Visitor for ArchiveReader {
             _ if there => return Err(UnpackError::Twice(shown())),
             EntryKind::File | EntryKind::Link | EntryKind::HardLink => {}
         }
-        self.wanted = Wanted { what: entry.what, executable: entry.executable };
+        self.wanted = LastLookup { what: entry.what, executable: entry.executable };
         Ok(Some(path))
     }
 
     fn keep(&mut self, name: String, content: &mut dyn Read) -> Result<(), UnpackError> {
-        let Wanted { what, executable } = self.wanted;
+        let LastLookup { what, executable } = self.wanted;
         if matches!(what, EntryKind::Link | EntryKind::HardLink) {
             let mut target = Vec::new();
             content.take(LINK + 1).read_to_end(&mut target).map_err(|error| UnpackError::Broken(error.to_string()))?;

@@ -32,7 +32,7 @@ pub enum BuildError {
         problem: &'static str,
     },
     /// A distribution lacks what the file copies: it is another one.
-    #[error("{place}: `{wanted}` not found in {shown}{near}; check that it is the right one")]
+    #[error("{place}: `{wanted}` not found in {shown}{near}; check that this is the right distribution")]
     Missing {
         /// File, line and column of the COPY.
         place: String,

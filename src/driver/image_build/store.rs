@@ -18,9 +18,6 @@ use crate::driver::image_source::{BlobReader, ImageSource, Reference, SourceErro
 use crate::driver::registry::push::BlobStore;
 use crate::model::oci::{Descriptor, Digest, OciManifest};
 
-/// No byte for so long is a failure.
-const STALL: Duration = Duration::from_secs(120);
-
 /// So often a blob is asked for again without a byte more than before.
 const ATTEMPTS: u32 = 4;
 
@@ -141,29 +138,24 @@ async fn fetch(
     let mut buffer = vec![0; CHUNK];
     'again: while done < layer.size {
         let before = done;
-        let asked = tokio::time::timeout(STALL, source.blob(&base.repository, layer, done)).await;
-        let last = match asked {
-            Err(_) => failed(stalled()),
-            // Whoever asks registries repeats that by itself.
-            Ok(Err(error)) => return Err(error.into()),
-            Ok(Ok(mut reader)) => loop {
-                match tokio::time::timeout(STALL, reader.read(&mut buffer)).await {
-                    Ok(Ok(0)) if done >= layer.size => break 'again,
-                    Ok(Ok(0)) => break failed(io::ErrorKind::UnexpectedEof.into()),
-                    Ok(Ok(read)) if done + read as u64 > layer.size => {
-                        let text = format!("longer than its {} bytes", layer.size);
-                        return Err(failed(io::Error::new(io::ErrorKind::InvalidData, text)));
-                    }
-                    Ok(Ok(read)) => {
-                        hash.update(&buffer[..read]);
-                        file.write_all(&buffer[..read]).await.map_err(written)?;
-                        done += read as u64;
-                        progress(read as u64);
-                    }
-                    Ok(Err(error)) => break failed(error),
-                    Err(_) => break failed(stalled()),
+        // Whoever asks registries repeats that by itself.
+        let mut reader = source.blob(&base.repository, layer, done).await?;
+        let last = loop {
+            match reader.read(&mut buffer).await {
+                Ok(0) if done >= layer.size => break 'again,
+                Ok(0) => break failed(io::ErrorKind::UnexpectedEof.into()),
+                Ok(read) if done + read as u64 > layer.size => {
+                    let text = format!("longer than its {} bytes", layer.size);
+                    return Err(failed(io::Error::new(io::ErrorKind::InvalidData, text)));
                 }
-            },
+                Ok(read) => {
+                    hash.update(&buffer[..read]);
+                    file.write_all(&buffer[..read]).await.map_err(written)?;
+                    done += read as u64;
+                    progress(read as u64);
+                }
+                Err(error) => break failed(error),
+            }
         };
         attempts = if done > before { 1 } else { attempts + 1 };
         if attempts > ATTEMPTS {
@@ -176,10 +168,6 @@ async fn fetch(
         found if found == layer.digest => Ok(()),
         found => Err(failed(io::Error::new(io::ErrorKind::InvalidData, format!("digest mismatch: found {found}")))),
     }
-}
-
-fn stalled() -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, format!("timed out after {}s without a byte", STALL.as_secs()))
 }
 
 /// An image that was made, as what is pushed: its own blobs from this machine, those of the base from where that is.

@@ -266,7 +266,7 @@ mod tests {
             (vec![copy(&["a"], "/opt/x/deep"), copy(&["lib"], "/opt/x")], "/opt/x/deep is a folder, but a file"),
             (vec![copy(&["lib/link"], "/opt/x")], "`lib/link` is a link: specify its target"),
             (vec![copy(&["lib/B"], "/opt/x")], "C:3:1: `lib/B` not found in x/image; "),
-            (vec![copy(&["gone/completely"], "/opt/x")], "check that it is the right one"),
+            (vec![copy(&["gone/completely"], "/opt/x")], "check that this is the right distribution"),
         ] {
             let text = made(&steps).unwrap_err();
             assert!(text.contains(expected), "{steps:?}: {text}");

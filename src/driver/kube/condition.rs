@@ -45,11 +45,11 @@ fn generation(object: &Value) -> i64 {
 /// How it is instead.
 pub fn has_condition(object: &Value, name: &str, wanted: &str) -> Result<(), String> {
     if is_behind(object) {
-        return Err("controller has not seen the change yet".to_owned());
+        return Err("the controller has not observed the change yet".to_owned());
     }
     match condition(object, name) {
         None => Err(format!("condition {name} is not set yet")),
-        Some(found) if found.stale => Err(format!("condition {name} is about an older change")),
+        Some(found) if found.stale => Err(format!("condition {name} is for an older generation")),
         Some(found) if found.status == wanted => Ok(()),
         Some(found) => {
             let why = if found.why.is_empty() { String::new() } else { format!(": {}", found.why) };
@@ -64,7 +64,7 @@ pub fn has_condition(object: &Value, name: &str, wanted: &str) -> Result<(), Str
 /// What is there instead.
 pub fn has_value(object: &Value, path: &str, wanted: Option<&str>) -> Result<String, String> {
     if is_behind(object) {
-        return Err("controller has not seen the change yet".to_owned());
+        return Err("the controller has not observed the change yet".to_owned());
     }
     let text = match object.pointer(path) {
         None | Some(Value::Null) => return Err(format!("{path} is not set yet")),
@@ -104,8 +104,8 @@ mod tests {
         assert_eq!(ready(&object(json!(3), json!(3), "True")), Ok(()));
         assert_eq!(ready(&object(Value::Null, Value::Null, "True")), Ok(()), "many operators say neither");
         assert_eq!(ready(&object(json!(3), json!(3), "False")).unwrap_err(), "Ready is False: Pods: 1 of 2");
-        assert!(ready(&object(json!(2), json!(3), "True")).unwrap_err().contains("not seen the change"));
-        assert!(ready(&object(json!(3), json!(2), "True")).unwrap_err().contains("an older change"));
+        assert!(ready(&object(json!(2), json!(3), "True")).unwrap_err().contains("not observed the change"));
+        assert!(ready(&object(json!(3), json!(2), "True")).unwrap_err().contains("an older generation"));
         assert_eq!(ready(&json!({})).unwrap_err(), "condition Ready is not set yet");
         assert_eq!(has_condition(&object(json!(3), json!(3), "False"), "Ready", "False"), Ok(()));
     }

@@ -104,7 +104,7 @@ pub enum ConnectError {
         source: ApiError,
     },
     /// There is no private folder.
-    #[error("failed to keep the kubeconfig private")]
+    #[error("failed to create a private folder for the kubeconfig")]
     Private(#[source] PrivateDirError),
     /// The kubeconfig cannot be written as JSON.
     #[error("failed to write the kubeconfig of context {context:?}")]

@@ -127,11 +127,11 @@ pub(super) struct Plugin {
     exec: Exec,
     info: Value,
     deadline: Option<Duration>,
-    given: Mutex<Option<Given>>,
+    given: Mutex<Option<PluginCredentials>>,
 }
 
 /// What a plugin gave.
-struct Given {
+struct PluginCredentials {
     token: Option<Secret>,
     identity: Option<Identity>,
     expires: Option<Timestamp>,
@@ -182,7 +182,7 @@ impl Plugin {
         Ok(identity)
     }
 
-    async fn run(&self) -> Result<Given, LoginError> {
+    async fn run(&self) -> Result<PluginCredentials, LoginError> {
         let exec = &self.exec;
         let command = exec.command.clone().unwrap_or_default();
         let wrong = |what: String| LoginError::Output { command: command.clone(), what };
@@ -231,7 +231,7 @@ impl Plugin {
 }
 
 /// Parses what a plugin wrote. Errors never repeat its content.
-fn given(stdout: &[u8], version: &str) -> Result<Given, String> {
+fn given(stdout: &[u8], version: &str) -> Result<PluginCredentials, String> {
     let text = std::str::from_utf8(stdout).map_err(|_| "wrote output that is not text".to_owned())?;
     let no_credential = || "did not write an ExecCredential".to_owned();
     let value = helm_value(text).map_err(|_| no_credential())?;
@@ -254,7 +254,7 @@ fn given(stdout: &[u8], version: &str) -> Result<Given, String> {
     if token.is_none() && identity.is_none() {
         return Err("wrote neither a token nor a certificate".to_owned());
     }
-    Ok(Given { token, identity, expires: status.expiration_timestamp })
+    Ok(PluginCredentials { token, identity, expires: status.expiration_timestamp })
 }
 
 /// The program of that name: by its path, or in PATH.

@@ -45,7 +45,7 @@ impl Cluster {
             Err(error) if error.kind() == ApiErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let in_itself = status.code == 422 && wrong_as_new(&api, &what, &body).await;
+        let in_itself = status.code == 422 && is_invalid_as_new(&api, &what, &body).await;
         Ok(Some(refusal(&status, in_itself)))
     }
 }
@@ -82,7 +82,7 @@ impl Cluster {
 
 /// Whether an object would be refused as a new one as well. An object that is valid as a new one is only refused
 /// because it exists already: the API checks that after it has validated it.
-async fn wrong_as_new(api: &Api<DynamicObject>, what: &str, body: &DynamicObject) -> bool {
+async fn is_invalid_as_new(api: &Api<DynamicObject>, what: &str, body: &DynamicObject) -> bool {
     let params = PostParams { dry_run: true, field_manager: Some(HELM.to_owned()) };
     let made = retry::call("dry-run", what, || async { refused(api.create(&params, body).await) }).await;
     matches!(made, Ok(Some(status)) if status.code == 422)

@@ -38,7 +38,7 @@ impl Cluster {
         let manifest = record["manifest"].as_str().unwrap_or_default();
         let (manifest, found) = kept(manifest, &key.namespace, keep);
         if let Some(missing) = keep.iter().find(|object| !found.contains(object)) {
-            return Err(unreadable(format!("{missing} must be kept, but is not in it")));
+            return Err(unreadable(format!("{missing} must be kept, but is not in the release manifest")));
         }
         record["manifest"] = manifest.into();
         let bytes = packed(&record).map_err(|error| unreadable(error.to_string()))?;

@@ -39,7 +39,7 @@ pub use drift::{Compared, Differences, differences, differences_ignoring};
 pub use error::{ApiError, ApiErrorKind, KubeError, LoginError};
 pub use jobs::{JobEnd, WholeLog};
 pub use kubeconfig::Context;
-pub use objects::{HeldValue, SecretOutline};
+pub use objects::{SecretBytes, SecretOutline};
 pub use pull::{NodeRuntime, PullClass, PullTrouble, judge_pull};
 pub use ready::{NotReady, WaitError};
 pub use retry::with_progress;

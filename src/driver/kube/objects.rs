@@ -34,9 +34,9 @@ const MOST_LABELLED: u32 = 500;
 const FIRST_GROUPS: [&str; 4] = ["", "apps", "batch", "networking.k8s.io"];
 
 /// The value of one key of a Secret, text or not. Like a [`Secret`], it cannot be printed.
-pub struct HeldValue(Vec<u8>);
+pub struct SecretBytes(Vec<u8>);
 
-impl HeldValue {
+impl SecretBytes {
     /// The value itself: only to search for it.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
@@ -116,13 +116,13 @@ impl Cluster {
         &self,
         namespace: &str,
         skip: impl Fn(&str) -> bool,
-    ) -> Result<Vec<HeldValue>, KubeError> {
+    ) -> Result<Vec<SecretBytes>, KubeError> {
         let api: Api<KubeSecret> = Api::namespaced(self.client(), namespace);
         let params = ListParams::default();
         let list = retry::call("list", &format!("Secrets in {namespace}"), || api.list(&params)).await?;
         let wanted = list.items.into_iter().filter(|secret| !skip(secret.type_.as_deref().unwrap_or_default()));
         let values = wanted.flat_map(|secret| secret.data.unwrap_or_default().into_values());
-        Ok(values.map(|bytes| HeldValue(bytes.0)).collect())
+        Ok(values.map(|bytes| SecretBytes(bytes.0)).collect())
     }
 
     /// Patches fields of an existing object; `verb` says what for.

@@ -14,13 +14,16 @@ use crate::model::redact;
 const LOG_BYTES: i64 = 256 * 1024;
 
 impl Cluster {
-    /// The pods with these labels, by name.
+    /// The pods with these labels, all without any, by name.
     ///
     /// # Errors
     /// When the API call fails.
     pub async fn pods(&self, namespace: &str, selector: &str) -> Result<Vec<PodState>, KubeError> {
-        let params = ListParams::default().labels(selector);
-        let (path, what) = (Pod::url_path(&(), Some(namespace)), format!("pods with {selector} in {namespace}"));
+        let (params, what) = match selector {
+            "" => (ListParams::default(), format!("pods in {namespace}")),
+            _ => (ListParams::default().labels(selector), format!("pods with {selector} in {namespace}")),
+        };
+        let path = Pod::url_path(&(), Some(namespace));
         let take = |found: &mut Vec<PodState>, pod: Pod| found.push(pod_state(&pod));
         let mut pods = self.collect(&path, &what, &params, take).await?;
         pods.sort_by(|a, b| a.name.cmp(&b.name));
@@ -110,6 +113,13 @@ pub(super) fn pod_state(pod: &Pod) -> PodState {
         namespace: pod.metadata.namespace.clone().unwrap_or_default(),
         name: pod.metadata.name.clone().unwrap_or_default(),
         labels: pod.metadata.labels.clone().unwrap_or_default(),
+        controller: pod
+            .metadata
+            .owner_references
+            .iter()
+            .flatten()
+            .find(|owner| owner.controller == Some(true))
+            .map(|owner| (owner.kind.clone(), owner.name.clone())),
         phase: status.phase.clone().unwrap_or_else(|| "Unknown".to_owned()),
         ready: conditions.iter().any(|condition| condition.type_ == "Ready" && condition.status == "True"),
         terminating: pod.metadata.deletion_timestamp.is_some(),

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::credentials::Login;
 use super::error::RegistryError;
 use super::proxy::bare;
-use super::retry;
+use super::retry::{self, Asked, Pauses};
 use super::settings::{Limits, Trust};
 use crate::driver::body;
 
@@ -67,14 +67,22 @@ pub(super) struct Auth {
     trust: Trust,
     client: Client,
     limits: Limits,
+    pauses: Arc<Pauses>,
     known: RwLock<Option<Challenge>>,
     places: Mutex<HashMap<Scopes, Place>>,
 }
 
 impl Auth {
-    pub(super) fn new(host: &str, login: Option<Login>, trust: Trust, client: Client, limits: Limits) -> Self {
+    pub(super) fn new(
+        host: &str,
+        login: Option<Login>,
+        trust: Trust,
+        client: Client,
+        limits: Limits,
+        pauses: Arc<Pauses>,
+    ) -> Self {
         let host = host.to_owned();
-        Self { host, login, trust, client, limits, known: RwLock::default(), places: Mutex::default() }
+        Self { host, login, trust, client, limits, pauses, known: RwLock::default(), places: Mutex::default() }
     }
 
     /// Whether there is a login that must not be seen on the way.
@@ -145,20 +153,27 @@ impl Auth {
         }
         let mut failures = 0;
         loop {
-            let asked = Instant::now();
+            let begun = Instant::now();
             let answer = self.token_request(&realm, service, scopes).timeout(self.limits.answer).send().await;
-            let pause = match answer {
+            let (why, asked) = match answer {
                 Ok(answer) if retry::status_may_pass(answer.status()) && failures + 1 < self.limits.tries => {
-                    retry::retry_after(answer.headers())
+                    (answer.status().to_string(), Asked::by(&answer))
                 }
-                Ok(answer) => return self.token(answer, asked).await,
-                Err(error) if retry::may_pass(&error) && failures + 1 < self.limits.tries => None,
+                Ok(answer) => return self.token(answer, begun).await,
+                Err(error) if retry::may_pass(&error) && failures + 1 < self.limits.tries => {
+                    (retry::causes(&error.without_url()), None)
+                }
                 Err(source) => {
-                    return Err(RegistryError::Unreachable { host: bare(&realm), source: source.without_url() });
+                    return Err(match RegistryError::of(&self.host, source) {
+                        RegistryError::Unreachable { source, .. } => {
+                            RegistryError::Unreachable { host: bare(&realm), source }
+                        }
+                        certificate => certificate,
+                    });
                 }
             };
             failures += 1;
-            tokio::time::sleep(retry::wait(failures, pause, &self.limits)).await;
+            self.pauses.pause(failures, asked, &why).await;
         }
     }
 

@@ -1,11 +1,13 @@
 //! Blobs as they are read: whether one is there, and its bytes, resumed where the connection breaks.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::stream;
 use reqwest::header::{CONTENT_RANGE, RANGE};
 use reqwest::{Method, Response, StatusCode};
+use tokio::time::error::Elapsed;
 use tokio_util::io::StreamReader;
 
 use super::auth::{self, Scopes};
@@ -53,6 +55,7 @@ impl Registry {
             at: offset,
             answer: None,
             failures: 0,
+            last: String::new(),
         };
         if offset < blob.size {
             reading.begin().await?;
@@ -74,6 +77,8 @@ struct Reading {
     answer: Option<Response>,
     /// In a row, without a byte between them.
     failures: u32,
+    /// Why the last answer ended.
+    last: String,
 }
 
 impl Reading {
@@ -98,9 +103,14 @@ impl Reading {
             StatusCode::OK => {
                 let mut left = self.at;
                 while left > 0 {
-                    let piece = tokio::time::timeout(self.registry.limits().stall, answer.chunk()).await;
-                    let Ok(Ok(Some(mut piece))) = piece else {
-                        return Err(self.registry.unexpected(answer, &path).await);
+                    let stall = self.registry.limits().stall;
+                    let mut piece = match tokio::time::timeout(stall, answer.chunk()).await {
+                        Ok(Ok(Some(piece))) => piece,
+                        // It broke off before there was anything new, which counts as any other break.
+                        broken => {
+                            self.broke(broken, stall);
+                            return Ok(());
+                        }
                     };
                     let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(piece.len());
                     left -= skipped as u64;
@@ -124,6 +134,16 @@ impl Reading {
         self.answer = Some(http::Response::new(reqwest::Body::wrap_stream(rest)).into());
     }
 
+    /// Notes why an answer brings no more.
+    fn broke(&mut self, how: Result<reqwest::Result<Option<Bytes>>, Elapsed>, stall: Duration) {
+        self.answer = None;
+        self.last = match how {
+            Ok(Err(error)) => retry::causes(&error.without_url()),
+            Ok(Ok(_)) => "the connection ended".to_owned(),
+            Err(_) => format!("no byte for {}s", stall.as_secs()),
+        };
+    }
+
     /// The next piece; `None` at the end.
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         let limits = *self.registry.limits();
@@ -134,12 +154,16 @@ impl Reading {
             let Some(answer) = &mut self.answer else {
                 self.failures += 1;
                 if self.failures >= limits.tries {
+                    let Self { repository, digest, at, size, failures, last, .. } = self;
+                    let host = self.registry.host();
                     return Err(io::Error::new(
                         io::ErrorKind::UnexpectedEof,
-                        format!("{} ended early at {} of {} bytes repeatedly", self.digest, self.at, self.size),
+                        format!(
+                            "registry {host}: {digest} of {repository} stopped at {at} of {size} bytes, {failures} times in a row; the last time: {last}"
+                        ),
                     ));
                 }
-                tokio::time::sleep(retry::wait(self.failures, None, &limits)).await;
+                self.registry.pauses().pause(self.failures, None, &self.last).await;
                 self.begin().await.map_err(io::Error::other)?;
                 continue;
             };
@@ -154,7 +178,7 @@ impl Reading {
                     self.failures = 0;
                     return Ok(Some(piece));
                 }
-                Ok(Ok(None) | Err(_)) | Err(_) => self.answer = None,
+                broken => self.broke(broken, limits.stall),
             }
         }
     }

@@ -1,7 +1,7 @@
 //! One registry: its scheme, and requests without a large body: with credentials, retries, and redirects that are followed
 //! without credentials.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,9 +12,9 @@ use tokio::sync::OnceCell;
 use super::auth::{Auth, Scopes};
 use super::error::RegistryError;
 use super::proxy::{ProxyWay, bare};
-use super::retry;
-use super::settings::{Limits, Settings, Trust};
-use super::tls::{self, Issuers};
+use super::retry::{self, Asked, Pauses};
+use super::settings::{Limits, Settings, Trust, api_host, without_port};
+use super::tls;
 use crate::driver::body;
 
 /// How many redirects are followed.
@@ -33,7 +33,6 @@ pub struct Registries(Arc<Shared>);
 
 struct Shared {
     client: Client,
-    issuers: Issuers,
     settings: Settings,
     known: tokio::sync::Mutex<Vec<Registry>>,
 }
@@ -44,8 +43,8 @@ impl Registries {
     /// # Errors
     /// The settings cannot be used.
     pub fn new(settings: Settings) -> Result<Self, RegistryError> {
-        let (client, issuers) = tls::client(&settings)?;
-        Ok(Self(Arc::new(Shared { client, issuers, settings, known: tokio::sync::Mutex::default() })))
+        let client = tls::client(&settings)?;
+        Ok(Self(Arc::new(Shared { client, settings, known: tokio::sync::Mutex::default() })))
     }
 
     /// One of them, by its name in images: `docker.io`, `harbor.site:5000`. Asks a credential helper, if one is named.
@@ -53,22 +52,33 @@ impl Registries {
     /// # Errors
     /// There should be a login, and there is none.
     pub async fn registry(&self, host: &str) -> Result<Registry, RegistryError> {
+        self.registry_for(host, "").await
+    }
+
+    /// The same, with the login for what is below a path there.
+    ///
+    /// # Errors
+    /// As [`Self::registry`].
+    pub async fn registry_for(&self, host: &str, path: &str) -> Result<Registry, RegistryError> {
         let shared = &self.0;
+        let part = (!path.is_empty()).then(|| shared.settings.credentials.deciding(host, path));
         let mut known = shared.known.lock().await;
-        if let Some(found) = known.iter().find(|known| known.host() == host) {
+        if let Some(found) = known.iter().find(|known| known.host() == host && known.0.part.as_deref() == part) {
             return Ok(found.clone());
         }
         let no = |source| RegistryError::Credentials { host: host.to_owned(), source };
-        let login = shared.settings.credentials.login(host).await.map_err(no)?;
+        let login = shared.settings.credentials.login(host, path).await.map_err(no)?;
         let (trust, limits) = (shared.settings.trust_of(host), shared.settings.limits);
-        let auth = Auth::new(host, login, trust.clone(), shared.client.clone(), limits);
+        let pauses = Arc::new(Pauses::new(host, login.is_some(), limits, shared.settings.waits.clone()));
+        let auth = Auth::new(host, login, trust.clone(), shared.client.clone(), limits, pauses.clone());
         let made = Registry(Arc::new(Inner {
             host: host.to_owned(),
+            part: part.map(str::to_owned),
             client: shared.client.clone(),
-            issuers: shared.issuers.clone(),
             auth,
             trust,
             limits,
+            pauses,
             base: OnceCell::new(),
         }));
         known.push(made.clone());
@@ -88,18 +98,15 @@ pub struct Registry(Arc<Inner>);
 
 struct Inner {
     host: String,
+    /// The part of it that the login is for: empty for the rest, none where nobody said which.
+    part: Option<String>,
     client: Client,
-    issuers: Issuers,
     auth: Auth,
     trust: Trust,
     limits: Limits,
+    pauses: Arc<Pauses>,
     /// Where it is, once it has answered.
     base: OnceCell<Url>,
-}
-
-/// Who answers for a registry's name.
-fn api_host(host: &str) -> &str {
-    if host == "docker.io" { "registry-1.docker.io" } else { host }
 }
 
 /// A request that can be sent again.
@@ -129,6 +136,10 @@ impl Registry {
         &self.0.limits
     }
 
+    pub(super) fn pauses(&self) -> &Pauses {
+        &self.0.pauses
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.0.client
     }
@@ -156,13 +167,16 @@ impl Registry {
                 Ok(answer) => break (answer, base),
                 Err(error) => error,
             };
-            // Plain HTTP only where TLS is not spoken, and only inside a site or where that is named.
-            let falls_back = (is_inside(name) && retry::speaks_no_tls(&error))
-                || (named && error.is_connect() && !retry::is_untrusted(&error));
-            if falls_back {
-                if self.0.auth.has_login() && !named {
-                    return Err(RegistryError::Plain { host: host.to_owned() });
-                }
+            // Plain HTTP only where TLS is not spoken, and only on this machine or where that is named.
+            let why = retry::causes(&error);
+            let no_tls = retry::speaks_no_tls(&error);
+            if no_tls && !named && self.0.auth.has_login() {
+                return Err(RegistryError::Plain { host: host.to_owned() });
+            }
+            if no_tls && !named && !is_here(name) {
+                return Err(RegistryError::NoTls { host: host.to_owned() });
+            }
+            if no_tls || (named && error.is_connect() && !retry::is_untrusted(&error)) {
                 let base = url("http")?;
                 match self.0.client.get(base.clone()).timeout(self.0.limits.answer).send().await {
                     Ok(answer) => break (answer, base),
@@ -173,7 +187,7 @@ impl Registry {
                 return Err(self.unreachable(error));
             }
             failures += 1;
-            tokio::time::sleep(retry::wait(failures, None, &self.0.limits)).await;
+            self.0.pauses.pause(failures, None, &why).await;
         };
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.0.auth.learn(answer.headers());
@@ -269,14 +283,14 @@ impl Registry {
                     builder.header(reqwest::header::CONTENT_LENGTH, request.body.len()).body(request.body.clone());
             }
             let last = failures + 1 >= request.tries;
-            let pause = match tokio::time::timeout(request.deadline, builder.send()).await {
+            let (why, asked) = match tokio::time::timeout(request.deadline, builder.send()).await {
                 Err(_) if last => {
                     let (host, what, after) = (self.host().to_owned(), request.what, request.deadline);
                     return Err(RegistryError::Timeout { host, what, after });
                 }
-                Err(_) => None,
+                Err(_) => (format!("no response within {}s", request.deadline.as_secs()), None),
                 Ok(Err(error)) if last || !retry::may_pass(&error) => return Err(self.unreachable(error)),
-                Ok(Err(_)) => None,
+                Ok(Err(error)) => (retry::causes(&error.without_url()), None),
                 Ok(Ok(answer)) => {
                     let status = answer.status();
                     if status == StatusCode::UNAUTHORIZED && own && !challenged {
@@ -300,30 +314,19 @@ impl Registry {
                     if !retry::status_may_pass(status) || last {
                         return Ok(answer);
                     }
-                    let asked = retry::retry_after(answer.headers());
+                    let asked = Asked::by(&answer);
                     let _ = body::read(answer, ERROR_TEXT).await;
-                    asked
+                    (status.to_string(), asked)
                 }
             };
             failures += 1;
-            tokio::time::sleep(retry::wait(failures, pause, &self.0.limits)).await;
+            self.0.pauses.pause(failures, asked, &why).await;
         }
     }
 
     /// An exchange that failed, as an error that names what can be done.
     pub(super) fn unreachable(&self, source: reqwest::Error) -> RegistryError {
-        let host = self.host().to_owned();
-        // An address that was sent to may hold what nobody else may know.
-        let source = source.without_url();
-        if retry::is_untrusted(&source) {
-            let issuers = self.0.issuers.lock().unwrap_or_else(PoisonError::into_inner);
-            let name = api_host(&host).rsplit_once(':').map_or(api_host(&host), |(name, _)| name);
-            let found = issuers.iter().find(|(known, _)| known == name.trim_matches(['[', ']']));
-            if let Some((_, issuer)) = found.filter(|_| format!("{source:?}").contains("UnknownIssuer")) {
-                return RegistryError::Untrusted { host, issuer: issuer.clone(), source };
-            }
-        }
-        RegistryError::Unreachable { host, source }
+        RegistryError::of(self.host(), source)
     }
 
     /// An unexpected answer, with the registry's own message.
@@ -367,14 +370,10 @@ pub(super) fn error_text(body: &[u8]) -> String {
     }
 }
 
-/// Whether a host is named by an address that no router passes on.
-fn is_inside(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    match name.trim_matches(['[', ']']).parse::<std::net::IpAddr>() {
-        Ok(std::net::IpAddr::V4(address)) => address.is_private() || address.is_loopback(),
-        Ok(std::net::IpAddr::V6(address)) => address.is_loopback() || address.is_unique_local(),
-        Err(_) => name == "localhost",
-    }
+/// Whether a host is this machine.
+fn is_here(host: &str) -> bool {
+    let name = without_port(host);
+    name == "localhost" || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -382,12 +381,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_inside_a_site_may_plain_http_be_tried() {
-        for inside in ["10.97.0.2:5000", "127.0.0.1", "localhost:5000", "[::1]:5000", "192.168.1.1"] {
-            assert!(is_inside(inside), "{inside}");
+    fn only_on_this_machine_may_plain_http_be_tried_unnamed() {
+        for here in ["127.0.0.1", "127.1.2.3:5000", "localhost:5000", "localhost", "[::1]:5000", "[::1]"] {
+            assert!(is_here(here), "{here}");
         }
-        for outside in ["r.site:5000", "8.8.8.8", "docker.io"] {
-            assert!(!is_inside(outside), "{outside}");
+        for outside in ["10.97.0.2:5000", "192.168.1.1", "[fd00::1]:5000", "r.site:5000", "8.8.8.8", "docker.io"] {
+            assert!(!is_here(outside), "{outside}");
         }
     }
 

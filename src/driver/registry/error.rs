@@ -5,6 +5,8 @@ use std::time::Duration;
 use reqwest::StatusCode;
 
 use super::credentials::CredentialsError;
+use super::settings::{api_host, without_port};
+use super::verifier::{Refused, Why};
 use crate::driver::body::BodyError;
 use crate::model::oci::{Digest, ManifestError};
 
@@ -37,8 +39,42 @@ pub enum RegistryError {
         host: String,
         /// Who issued it.
         issuer: String,
-        /// What TLS says.
-        source: reqwest::Error,
+    },
+    /// Its certificate is for other names.
+    #[error(
+        "the certificate of registry {host} is for {names}, and not for {name}; use a name that it has, or give the registry a certificate for this one"
+    )]
+    OtherName {
+        /// Which.
+        host: String,
+        /// The name or address that was connected to.
+        name: String,
+        /// The names that the certificate has.
+        names: String,
+    },
+    /// Its certificate was valid once.
+    #[error(
+        "the certificate of registry {host} expired at {until}, and the clock of this machine says {now}; renew the certificate, or set the clock"
+    )]
+    Expired {
+        /// Which.
+        host: String,
+        /// The end of its validity.
+        until: String,
+        /// The time here.
+        now: String,
+    },
+    /// Its certificate is valid from some later time on.
+    #[error(
+        "the certificate of registry {host} is valid from {from} on, and the clock of this machine says {now}; set the clock, or wait until then"
+    )]
+    NotYetValid {
+        /// Which.
+        host: String,
+        /// The beginning of its validity.
+        from: String,
+        /// The time here.
+        now: String,
     },
     /// It does not speak TLS, and there is a login that everybody on the way could read.
     #[error(
@@ -48,9 +84,17 @@ pub enum RegistryError {
         /// Which.
         host: String,
     },
+    /// It does not speak TLS, and nobody said that it may.
+    #[error(
+        "registry {host} does not speak TLS; configure TLS on the registry, or allow plain HTTP with --plain-http {host}; for an install, set platform.registry_plain_http=true"
+    )]
+    NoTls {
+        /// Which.
+        host: String,
+    },
     /// It wants the login to be sent to somebody else.
     #[error(
-        "registry {host} requests the login at {realm}, but it is only sent to https://{host}; if that is correct, allow its host with --token-host; for an install, set platform.registry_token_host"
+        "registry {host} requests authentication at {realm}, but the login is only sent to https://{host}; if that realm is correct, allow its host with --token-host; for an install, set platform.registry_token_host"
     )]
     ForeignRealm {
         /// Which.
@@ -151,6 +195,26 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
+    /// An exchange with a registry that failed.
+    pub(super) fn of(host: &str, source: reqwest::Error) -> Self {
+        let Some(Refused { server, why }) = Refused::of(&source) else {
+            // An address that was sent to may hold what nobody else may know.
+            return Self::Unreachable { host: host.to_owned(), source: source.without_url() };
+        };
+        // Whoever the registry sends to is named by its own name.
+        let host = if without_port(api_host(host)) == server { host.to_owned() } else { server.clone() };
+        match why {
+            Why::Issuer(issuer) => Self::Untrusted { host, issuer },
+            Why::Names(names) if names.is_empty() => {
+                let names = "no name at all (a common name does not count)".to_owned();
+                Self::OtherName { host, name: server, names }
+            }
+            Why::Names(names) => Self::OtherName { host, name: server, names: names.join(", ") },
+            Why::Expired { until, now } => Self::Expired { host, until: time(until), now: time(now) },
+            Why::NotYet { from, now } => Self::NotYetValid { host, from: time(from), now: time(now) },
+        }
+    }
+
     /// The status that the registry answered with, if it did.
     #[must_use]
     pub const fn status(&self) -> Option<StatusCode> {
@@ -159,4 +223,10 @@ impl RegistryError {
             _ => None,
         }
     }
+}
+
+/// Seconds since 1970 as a time.
+fn time(seconds: u64) -> String {
+    let time = i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    time.map_or_else(|| seconds.to_string(), |time| time.to_string())
 }

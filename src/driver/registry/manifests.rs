@@ -137,7 +137,10 @@ impl Registry {
                         answer.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).map(str::to_owned);
                     match body::read(answer, MANIFEST_LIMIT).await {
                         Ok(bytes) => return Ok(Some((bytes, kind))),
-                        Err(body::BodyError::Broken(_)) if failures + 1 < self.limits().tries => {}
+                        Err(error @ body::BodyError::Broken(_)) if failures + 1 < self.limits().tries => {
+                            failures += 1;
+                            self.pauses().pause(failures, None, &super::retry::causes(&error)).await;
+                        }
                         Err(source) => {
                             return Err(RegistryError::Body { host: self.host().to_owned(), what: path, source });
                         }
@@ -146,8 +149,6 @@ impl Registry {
                 StatusCode::NOT_FOUND => return Ok(None),
                 _ => return Err(self.unexpected(answer, &path).await),
             }
-            failures += 1;
-            tokio::time::sleep(super::retry::wait(failures, None, self.limits())).await;
         }
     }
 

@@ -11,7 +11,7 @@
 //!     ..Settings::default()
 //! })?;
 //! println!("{} is reached {}", target.host, registries.way_to(&target.host));
-//! let registry = registries.registry(&target.host).await?;
+//! let registry = registries.registry_for(&target.host, &target.prefix).await?;
 //! // `requests` come from the lock; `target.names(…)` gives each its repository and tag.
 //! let journal = Journal::open("push.jsonl".as_ref())?;
 //! let push = Push::prepare(registry, store, requests, TagConflict::Fail, journal).await?;
@@ -28,6 +28,7 @@
 
 mod auth;
 mod blobs;
+mod certificate;
 mod client;
 mod credentials;
 mod error;
@@ -39,6 +40,8 @@ mod retry;
 mod settings;
 mod source;
 mod tls;
+mod verifier;
+mod waits;
 
 pub use client::{Registries, Registry};
 pub use credentials::{Credentials, CredentialsError, Login, login};
@@ -47,3 +50,4 @@ pub use manifests::parts;
 pub use proxy::{Proxies, ProxyError, ProxyWay};
 pub use settings::{Limits, Settings, Trust};
 pub use source::RegistrySource;
+pub use waits::{LongWait, WaitListener, WaitReason};

@@ -5,6 +5,20 @@ use std::time::Duration;
 
 use super::credentials::Credentials;
 use super::proxy::Proxies;
+use super::waits::WaitListener;
+
+/// Who answers for a registry's name.
+pub(super) fn api_host(host: &str) -> &str {
+    if host == "docker.io" { "registry-1.docker.io" } else { host }
+}
+
+/// A host without its port.
+pub(super) fn without_port(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or(address),
+        None => host.split(':').next().unwrap_or(host),
+    }
+}
 
 /// Where a login may go beside the registry itself under TLS, because an answer says so.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +58,8 @@ pub struct Settings {
     pub client_certificate: Option<(PathBuf, PathBuf)>,
     /// Proxies; [`Proxies::from_env`] for those of the environment.
     pub proxies: Proxies,
+    /// Who hears of long waits.
+    pub waits: WaitListener,
     /// How long, how often, how many at a time.
     pub limits: Limits,
 }
@@ -78,6 +94,8 @@ pub struct Limits {
     pub backoff_most: Duration,
     /// The most that is waited because the registry says so.
     pub retry_after_most: Duration,
+    /// A wait that is longer is reported.
+    pub silent_wait: Duration,
     /// Blobs on their way at a time: beyond three to six nothing is gained.
     pub uploads: usize,
     /// Small questions at a time.
@@ -101,6 +119,7 @@ impl Default for Limits {
             backoff: Duration::from_millis(500),
             backoff_most: Duration::from_secs(30),
             retry_after_most: Duration::from_secs(300),
+            silent_wait: Duration::from_secs(5),
             uploads: 5,
             questions: 24,
             chunk: 16 << 20,

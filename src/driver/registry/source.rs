@@ -42,7 +42,8 @@ impl RegistrySource {
         if let Some(from) = &self.from {
             name = ImageName::parse(&name.moved(from)).map_err(|_| bad())?;
         }
-        Ok((self.registries.registry(name.registry()).await?, name.path()))
+        let path = name.path();
+        Ok((self.registries.registry_for(name.registry(), &path).await?, path))
     }
 
     fn error(&self, repository: &str, what: String, source: RegistryError) -> SourceError {
@@ -79,7 +80,7 @@ impl ImageSource for RegistrySource {
                 let (registry, path) = self.find(repository).await?;
                 registry.blob(&path, blob, offset).await
             };
-            found.await.map_err(|error| self.error(repository, format!("blob {}", blob.digest), error))
+            found.await.map_err(|error| self.error(repository, format!("blob {} of {repository}", blob.digest), error))
         }
         .boxed()
     }
@@ -95,7 +96,7 @@ impl ImageSource for RegistrySource {
                 let (registry, path) = self.find(repository).await?;
                 registry.referrers(&path, subject).await
             };
-            found.await.map_err(|error| self.error(repository, format!("what belongs to {subject}"), error))
+            found.await.map_err(|error| self.error(repository, format!("the referrers of {subject}"), error))
         }
         .boxed()
     }

@@ -173,8 +173,8 @@ impl GitFailure {
                               WINDLASS_GIT_TOKEN (ssh: a key in the agent, and the host in known_hosts)"
                 .to_owned(),
             Self::NoCommit => format!(
-                "commit not available; `git ls-remote {url}` lists those of its branches and tags (a server that \
-                 only serves those needs an archive instead)"
+                "commit not available; `git ls-remote {url}` lists the commits of its branches and tags (if the \
+                 server only serves those, use an archive instead)"
             ),
             Self::Absent => format!(
                 "repository not found, or a login is required; check the address with `git ls-remote {url}`, log in with a \

@@ -31,10 +31,10 @@ const STATE_CAP: u64 = 64 * 1024 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum PackingError {
     /// It cannot be written as JSON.
-    #[error("failed to encode it as JSON")]
+    #[error("failed to encode the data as JSON")]
     Json(#[from] serde_json::Error),
     /// It cannot be compressed.
-    #[error("failed to compress it")]
+    #[error("failed to compress the data")]
     Gzip(#[from] std::io::Error),
     /// It is larger than a Secret may be.
     #[error(

@@ -283,12 +283,12 @@ impl Refusal {
             "SafeModeException" => {
                 "see hdfs dfsadmin -report for missing DataNodes; where it was turned on by hand: hdfs dfsadmin -safemode leave"
             }
-            "RetriableException" => "the NameNode is starting; its log says what it waits for",
-            "StandbyException" => "name all NameNodes, so that the active one is among them",
+            "RetriableException" => "the NameNode is starting; its log shows what it is waiting for",
+            "StandbyException" => "specify all NameNodes, so that the active one is among them",
             "NSQuotaExceededException" => "raise the folder's quota of names: hdfs dfsadmin -setQuota",
             "DSQuotaExceededException" => "raise the folder's quota of space: hdfs dfsadmin -setSpaceQuota",
             "FileAlreadyExistsException" | "ParentNotDirectoryException" => {
-                "remove what is there, or choose another path"
+                "remove the existing file or folder, or choose another path"
             }
             _ if lacks_datanode(&self.message) => "check hdfs dfsadmin -report for a live DataNode with free space",
             _ => return None,

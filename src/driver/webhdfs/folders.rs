@@ -12,7 +12,7 @@ use crate::model::NamePattern;
 
 /// What an "ensure" did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ensured {
+pub enum EnsureOutcome {
     /// It was as wanted.
     Unchanged,
     /// It was missing and is there now.
@@ -121,17 +121,17 @@ impl Hdfs {
     ///
     /// # Errors
     /// [`Error::IsFile`] where a file is in the way; else as [`Error`] says.
-    pub async fn mkdirs(&self, path: &str, mode: u16) -> Result<Ensured, Error> {
+    pub async fn mkdirs(&self, path: &str, mode: u16) -> Result<EnsureOutcome, Error> {
         let path = normal(path)?;
         if let Some(status) = self.status(&path).await? {
             if !status.is_dir {
                 return Err(Error::IsFile(path));
             }
             if status.mode == mode {
-                return Ok(Ensured::Unchanged);
+                return Ok(EnsureOutcome::Unchanged);
             }
             self.set_permission(&path, mode).await?;
-            return Ok(Ensured::ModeChanged { from: status.mode });
+            return Ok(EnsureOutcome::ModeChanged { from: status.mode });
         }
         // The NameNode gives missing parents the mode of the leaf: a world-writable one would open them all.
         if let Some((parent, _)) = path::split(&path)
@@ -140,13 +140,13 @@ impl Hdfs {
             self.make(parent, PARENT_MODE).await?;
         }
         self.make(&path, mode).await?;
-        Ok(Ensured::Created)
+        Ok(EnsureOutcome::Created)
     }
 
     /// MKDIRS alone: true for a folder that is there, whose mode then stays.
     async fn make(&self, path: &str, mode: u16) -> Result<(), Error> {
         let call =
-            call(Method::PUT, "MKDIRS", format!("make the folder {path}"), path, vec![("permission", octal(mode))]);
+            call(Method::PUT, "MKDIRS", format!("create the folder {path}"), path, vec![("permission", octal(mode))]);
         let answer = self.namenode(&call).await?;
         expect_true(answer.json::<BooleanAnswer>(&call.what)?.boolean, call.what)
     }

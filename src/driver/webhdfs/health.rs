@@ -90,7 +90,7 @@ impl Hdfs {
     }
 
     async fn system_state_once(&self) -> Result<SystemState, String> {
-        let what = "ask for the state of HDFS";
+        let what = "get the state of HDFS";
         // Two beans; the second is asked of the same node, which the first made out to be active.
         let mut active = None;
         self.each_namenode(STATUS_PAGE, what, |node, body| {
@@ -141,14 +141,13 @@ impl Hdfs {
         let (mut beans, mut replication) = (Beans::default(), None);
         let looked = async {
             for page in jmx::PAGES {
-                let body = self.page(node, page, "ask how HDFS is").await?;
+                let body = self.page(node, page, "get the health of HDFS").await?;
                 if !beans.read(&body) {
                     return Err("not a NameNode".to_owned());
                 }
             }
             if beans.namenode() == Some(NameNodeState::Active) {
-                let call =
-                    call(Method::GET, "GETSERVERDEFAULTS", "ask for the defaults of /".to_owned(), "/", Vec::new());
+                let call = call(Method::GET, "GETSERVERDEFAULTS", "get the defaults of /".to_owned(), "/", Vec::new());
                 let answer = self.ask_once(index, &call).await;
                 replication = answer.and_then(|answer| answer.json::<DefaultsAnswer>(&call.what).ok());
             }

@@ -16,7 +16,7 @@ mod wire;
 pub use checksum::{ChecksumError, CrcKind, FileChecksum, Hasher, Layout};
 pub use client::{Hdfs, HdfsConfig};
 pub use error::{Error, Refusal};
-pub use folders::Ensured;
+pub use folders::EnsureOutcome;
 pub use health::SystemState;
 pub use report::{FileReport, Outcome, UploadReport};
 pub use route::{Auto, BoxError, Direct, Route, RouteError, Sockets, Tunnel, choose_route};

@@ -126,19 +126,19 @@ impl Sockets {
         Self { tunnel, clients: Mutex::default() }
     }
 
-    async fn through(&self, host: &str, port: u16) -> Result<Client, Through> {
-        let socket = self.tunnel.socket(host, port).await.map_err(Through::Tunnel)?;
+    async fn through(&self, host: &str, port: u16) -> Result<Client, SocketError> {
+        let socket = self.tunnel.socket(host, port).await.map_err(SocketError::Tunnel)?;
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(client) = clients.get(&socket) {
             return Ok(client.clone());
         }
-        let made = client(Some(&socket), None).map_err(Through::Client)?;
+        let made = client(Some(&socket), None).map_err(SocketError::Client)?;
         clients.insert(socket, made.clone());
         Ok(made)
     }
 }
 
-enum Through {
+enum SocketError {
     Tunnel(BoxError),
     Client(RouteError),
 }
@@ -147,8 +147,8 @@ impl Route for Sockets {
     fn client<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Client, RouteError>> {
         Box::pin(async move {
             self.through(host, port).await.map_err(|e| match e {
-                Through::Tunnel(source) => RouteError::Tunnel { host: host.to_owned(), port, source },
-                Through::Client(e) => e,
+                SocketError::Tunnel(source) => RouteError::Tunnel { host: host.to_owned(), port, source },
+                SocketError::Client(e) => e,
             })
         })
     }
@@ -160,7 +160,7 @@ impl Route for Sockets {
 pub struct Auto {
     direct: Direct,
     sockets: Sockets,
-    ways: Mutex<HashMap<Target, Arc<OnceCell<Way>>>>,
+    ways: Mutex<HashMap<Target, Arc<OnceCell<TargetRoute>>>>,
 }
 
 /// Host and port.
@@ -168,7 +168,7 @@ type Target = (String, u16);
 
 /// What was found out about a target.
 #[derive(Debug, Clone)]
-enum Way {
+enum TargetRoute {
     /// By this client, found out at that time: a pod that comes back has another address.
     Direct(Client, Instant),
     /// Not directly, for this reason.
@@ -184,7 +184,7 @@ impl Auto {
         Ok(Self { direct: Direct::new()?, sockets: Sockets::new(tunnel), ways: Mutex::default() })
     }
 
-    fn cell(&self, host: &str, port: u16) -> Arc<OnceCell<Way>> {
+    fn cell(&self, host: &str, port: u16) -> Arc<OnceCell<TargetRoute>> {
         let mut ways = self.ways.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(ways.entry((host.to_owned(), port)).or_default())
     }
@@ -220,7 +220,7 @@ impl Route for Auto {
     fn client<'a>(&'a self, host: &'a str, port: u16) -> BoxFuture<'a, Result<Client, RouteError>> {
         Box::pin(async move {
             let mut cell = self.cell(host, port);
-            if let Some(Way::Direct(_, found)) = cell.get()
+            if let Some(TargetRoute::Direct(_, found)) = cell.get()
                 && found.elapsed() > DIRECT_KEPT
             {
                 self.forget(host, port);
@@ -228,21 +228,21 @@ impl Route for Auto {
             }
             let way = cell.get_or_init(|| async {
                 let way = match self.directly(host, port).await {
-                    Ok(client) => Way::Direct(client, Instant::now()),
-                    Err(reason) => Way::Tunnel(reason),
+                    Ok(client) => TargetRoute::Direct(client, Instant::now()),
+                    Err(reason) => TargetRoute::Tunnel(reason),
                 };
                 tracing::debug!(host, port, ?way, "chose the way to a node of HDFS");
                 way
             });
             match way.await {
-                Way::Direct(client, _) => Ok(client.clone()),
-                Way::Tunnel(direct) => self.sockets.through(host, port).await.map_err(|e| match e {
-                    Through::Tunnel(source) => {
+                TargetRoute::Direct(client, _) => Ok(client.clone()),
+                TargetRoute::Tunnel(direct) => self.sockets.through(host, port).await.map_err(|e| match e {
+                    SocketError::Tunnel(source) => {
                         // Perhaps nothing was up yet: the next call looks at both ways again.
                         self.forget(host, port);
                         RouteError::Neither { host: host.to_owned(), port, direct: direct.clone(), source }
                     }
-                    Through::Client(e) => e,
+                    SocketError::Client(e) => e,
                 }),
             }
         })

@@ -183,7 +183,7 @@ impl StepRunner {
     pub(super) async fn ready(&self, key: &ReleaseKey, context: &Context) -> Result<Done, Failure> {
         let release = self.recorded_release(key).await?;
         for unread in &release.unread {
-            (context.progress)(Progress::Note(format!("not waited for: {unread}")));
+            (context.progress)(Progress::Note(format!("not waiting for one object: {unread}")));
         }
         let objects = release.manifest;
         let left = context.left().saturating_sub(Duration::from_secs(1));
@@ -203,7 +203,7 @@ impl StepRunner {
     }
 
     fn helm(&self) -> Result<&Helm, Failure> {
-        self.helm.as_ref().ok_or_else(|| internal("this plan was started without Helm"))
+        self.helm.as_ref().ok_or_else(|| internal("this plan requires Helm, but none was configured"))
     }
 
     /// Writes the chart into a folder of ours, with its digest in an annotation.

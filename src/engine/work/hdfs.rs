@@ -6,7 +6,7 @@ use super::cluster::failed;
 use super::runner::StepRunner;
 use crate::catalog::action::{self, Exists, Failover, HdfsAction, Mkdir, Probe, WaitOperational};
 use crate::driver::sources;
-use crate::driver::webhdfs::{Ensured, Hdfs, Upload, UploadOptions};
+use crate::driver::webhdfs::{EnsureOutcome, Hdfs, Upload, UploadOptions};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::Progress;
 use crate::model::cluster::ObjectRef;
@@ -47,9 +47,9 @@ impl StepRunner {
         match kind {
             HdfsAction::Mkdir(Mkdir { path, mode }) => {
                 Ok(summary(match hdfs.mkdirs(path, octal(mode)?).await.map_err(failed)? {
-                    Ensured::Unchanged => "already exists".to_owned(),
-                    Ensured::Created => "created".to_owned(),
-                    Ensured::ModeChanged { from } => format!("mode changed from {from:04o}"),
+                    EnsureOutcome::Unchanged => "already exists".to_owned(),
+                    EnsureOutcome::Created => "created".to_owned(),
+                    EnsureOutcome::ModeChanged { from } => format!("mode changed from {from:04o}"),
                 }))
             }
             HdfsAction::WaitOperational(WaitOperational { replication }) => {
@@ -83,13 +83,13 @@ impl StepRunner {
         let Some((active, standby)) = active.zip(standby) else {
             let states: Vec<String> =
                 namenodes.iter().map(|one| format!("{} is {}", one.name, one.state.word())).collect();
-            let text = format!("no NameNode is standby, so no failover was tried: {}", states.join(", "));
+            let text = format!("no NameNode is standby, so no failover was attempted: {}", states.join(", "));
             return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
         };
         // POD.SERVICE.NAMESPACE.svc.DOMAIN, as components export it.
         let mut labels = active.address.split('.');
         let (Some(pod), Some(namespace)) = (labels.next(), labels.nth(1)) else {
-            let text = format!("{} is not the name of a pod, so no failover was tried", active.address);
+            let text = format!("{} is not the name of a pod, so no failover was attempted", active.address);
             return Err(Failure { errors: vec![text], ..Failure::default() }.for_good());
         };
         (context.progress)(Progress::Note(format!("deleting pod {pod} of the active NameNode")));

@@ -9,7 +9,7 @@ use super::runner::StepRunner;
 use crate::catalog::action::{Ensure, HiddenValue, HttpAction, Request, Write, is_wanted};
 use crate::driver::http::{Body, HttpError, Opened, ServiceRequest, ServiceResponse, differences, is_text};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::model::{Progress, Way};
+use crate::model::{Progress, ServiceAccess};
 use crate::plan::Step;
 
 /// How often a service that is not as wanted is polled.
@@ -118,7 +118,7 @@ impl StepRunner {
             }
             Some(left) => Err(Failure {
                 errors: vec![format!(
-                    "{}{} accepted the write, but does not return {}; list what it never returns in `write_only`",
+                    "{}{} accepted the write, but does not return {}; list fields that it never returns in `write_only`",
                     ensure.service,
                     write.path,
                     left.join(", ")
@@ -227,7 +227,7 @@ fn is_final(request: &Request, body: &str) -> bool {
 }
 
 /// An error with the Secret whose login was refused, if it was.
-fn request_failure(error: HttpError, way: &Way<'_>) -> Failure {
+fn request_failure(error: HttpError, way: &ServiceAccess<'_>) -> Failure {
     let refused = error.refuses_login();
     // A redirect stays one.
     let redirected = matches!(error, HttpError::Status { status: 300..400, .. });

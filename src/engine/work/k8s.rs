@@ -139,6 +139,9 @@ pub(super) fn of_release(object: &ObjectRef, found: &Value, release: Option<&Rel
     if release.is_some_and(|release| (release.namespace.as_str(), release.name.as_str()) == (namespace, name)) {
         return Ok(());
     }
-    let what = if found.is_null() { "not found" } else { "does not belong to this release, not changed" };
-    Err(Failure { errors: vec![format!("{object} {what}")], ..Failure::default() }.for_good())
+    let error = match found.is_null() {
+        true => format!("{object} not found"),
+        false => format!("{object} does not belong to this release, not changed"),
+    };
+    Err(Failure { errors: vec![error], ..Failure::default() }.for_good())
 }

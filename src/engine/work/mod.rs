@@ -12,6 +12,7 @@ mod offline;
 mod record;
 mod remove;
 mod runner;
+mod running;
 mod secrets;
 mod step;
 mod stuck;

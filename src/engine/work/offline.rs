@@ -1,17 +1,16 @@
-//! An install from an offline bundle: images to the registry, whether nodes can pull them, and whether pods run them.
+//! An install from an offline bundle: images to the registry, and whether nodes can pull them.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::cluster::failed;
-use super::runner::StepRunner;
+use super::runner::{PushWork, StepRunner};
 use crate::catalog::action::JOB_LABEL;
 use crate::driver::bundle::BundleStore;
 use crate::driver::kube::{NodeRuntime, PullClass, PullTrouble, judge_pull};
 use crate::driver::registry::push::{HeldJournal, Push, PushError, PushProgress, Receipt};
 use crate::engine::perform::{Context, Done, Failure};
-use crate::lock::{ImageMap, RunningContainer, Verdict, compare_running};
 use crate::model::Progress;
 use crate::model::cluster::PodState;
 use crate::model::offline::{NodePool, OfflineRecord};
@@ -25,9 +24,6 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// How long the pod of a pull test may take to terminate.
 const REMOVAL_TIMEOUT: Duration = Duration::from_secs(20);
-
-/// The most containers that are named in one failure.
-const NAMED: usize = 10;
 
 impl StepRunner {
     /// Sends what the registry lacks. When it is dropped midway, the journal knows what remains.
@@ -51,19 +47,33 @@ impl StepRunner {
         let push = push.map_err(|error| not_pushed(&error))?;
         let (_, mounted, sent) = push.plan().bytes();
         let counts = PushProgress::default();
-        let receipt = {
+        let ended = {
             let run = push.run(&counts);
             tokio::pin!(run);
             loop {
-                tokio::select! {
-                    ended = &mut run => break ended.map_err(|error| not_pushed(&error))?,
-                    () = tokio::time::sleep(PROGRESS_INTERVAL) => {
-                        (context.progress)(Progress::Bytes { done: counts.snapshot().done, total: mounted + sent });
-                    }
+                let ended = tokio::select! {
+                    ended = &mut run => Some(ended),
+                    () = tokio::time::sleep(PROGRESS_INTERVAL) => None,
+                };
+                counts.take_half_sent().iter().for_each(|half| (context.progress)(Progress::Note(half.to_string())));
+                match ended {
+                    Some(ended) => break ended,
+                    None => (context.progress)(Progress::Bytes { done: counts.snapshot().done, total: mounted + sent }),
                 }
             }
         };
         drop(push);
+        let receipt = match ended {
+            Ok(receipt) => receipt,
+            Err(error) => {
+                // Of what is there, as `bundle push` does.
+                if let PushError::Incomplete { receipt, .. } = &error {
+                    work.keep((**receipt).clone())?;
+                }
+                return Err(not_pushed(&error));
+            }
+        };
+        let receipt = work.keep(receipt)?;
         held.remove();
         self.change(|state| state.offline = Some(record.clone())).await?;
         Ok(Done { summary: Some(summary(&receipt)), ..Done::default() })
@@ -154,52 +164,20 @@ impl StepRunner {
             drop(self.cluster.wait_gone(&gone, REMOVAL_TIMEOUT).await);
         }
     }
-
-    /// Compares what the pods of releases run with the offline bundle.
-    pub(super) async fn running_images(
-        &self,
-        releases: &[(String, String)],
-        record: &OfflineRecord,
-    ) -> Result<Done, Failure> {
-        let map = ImageMap::moved(&record.lock, &record.registry).with(record.repositories.clone());
-        let mut running = Vec::new();
-        for (namespace, name) in releases {
-            let pods =
-                self.cluster.pods(namespace, &format!("app.kubernetes.io/instance={name}")).await.map_err(failed)?;
-            running.extend(pods.iter().filter(|pod| !pod.terminating).flat_map(containers));
-        }
-        let judged = compare_running(&running, &record.lock, Some(&map));
-        let wrong: Vec<String> = judged
-            .iter()
-            .filter(|(_, verdict)| verdict.is_wrong())
-            .map(|(one, verdict)| format!("pod {}/{} container {}: {verdict}", one.pod.0, one.pod.1, one.container))
-            .collect();
-        if !wrong.is_empty() {
-            let mut errors = vec![format!(
-                "{} of {} containers do not run the images of the offline bundle",
-                wrong.len(),
-                judged.len()
-            )];
-            errors.extend(wrong.into_iter().take(NAMED));
-            return Err(Failure { errors, ..Failure::default() });
-        }
-        let locked = judged.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Locked(_))).count();
-        let log = judged.iter().filter(|(_, verdict)| !matches!(verdict, Verdict::Locked(_)));
-        let log =
-            log.map(|(one, verdict)| format!("{}/{} {}: {verdict}", one.pod.0, one.pod.1, one.container)).collect();
-        let others = judged.len() - locked;
-        let others = if others == 0 { String::new() } else { format!(", {others} cannot be compared") };
-        Ok(Done { summary: Some(format!("{locked} containers by digest{others}")), log, ..Done::default() })
-    }
 }
 
-fn containers(pod: &PodState) -> impl Iterator<Item = RunningContainer> {
-    pod.containers.iter().map(|container| RunningContainer {
-        pod: (pod.namespace.clone(), pod.name.clone()),
-        container: container.name.clone(),
-        image: container.image.clone(),
-        image_id: container.image_id.clone(),
-    })
+impl PushWork {
+    /// Completes the receipt, and writes it where that was asked for.
+    fn keep(&self, receipt: Receipt) -> Result<Receipt, Failure> {
+        let receipt = receipt.of(self.bundle.lock_digest(), self.bundle.about().base, self.without_signatures);
+        if let Some(path) = &self.receipt {
+            receipt.write(path).map_err(|error| Failure {
+                errors: vec![format!("failed to write the receipt {}: {error}", path.display())],
+                ..Failure::default()
+            })?;
+        }
+        Ok(receipt)
+    }
 }
 
 /// Whether a pod's node has pulled its image.
@@ -253,6 +231,8 @@ fn test_job(name: &str, namespace: &str, pool: &NodePool, pull_secret: &str, sec
     });
     if let Some(affinity) = affinity {
         spec["affinity"] = affinity;
+        // The node was chosen by the taints that releases tolerate, or all have some.
+        spec["tolerations"] = json!([{"operator": "Exists"}]);
     }
     json!({
         "apiVersion": "batch/v1",
@@ -273,6 +253,7 @@ fn pull_failure(pool: &NodePool, trouble: &PullTrouble) -> Failure {
     errors.extend(trouble.file.as_ref().map(|file| format!("on the node: {file}")));
     errors.push(trouble.fix.clone());
     errors.push(format!("the node says: {}", trouble.message));
+    errors.push("to install without pull tests: --waive registry-pull".to_owned());
     use PullClass::{Dns, Refused, Timeout, TooMany, Unreachable};
     let may_pass = matches!(trouble.class, Dns | Refused | Timeout | TooMany | Unreachable);
     Failure { errors, may_pass, ..Failure::default() }
@@ -318,6 +299,7 @@ mod tests {
             namespace: "ns".into(),
             name: "p".into(),
             labels: Default::default(),
+            controller: None,
             phase: phase.into(),
             ready: false,
             terminating: false,
@@ -365,6 +347,7 @@ mod tests {
         assert_eq!(spec["imagePullSecrets"][0]["name"], "registry");
         let node = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchFields/0/values/0";
         assert_eq!(spec.pointer(node), Some(&json!("n1")));
+        assert_eq!(spec["tolerations"][0]["operator"], "Exists");
         assert_eq!(spec["containers"][0]["securityContext"]["capabilities"]["drop"][0], "ALL");
         let anywhere = test_job("t", "ns", &NodePool { node: None, ..pool }, "", 60);
         assert!(anywhere["spec"]["template"]["spec"].get("affinity").is_none());

@@ -86,7 +86,7 @@ impl StepRunner {
             let new: Vec<String> = others.into_iter().filter(|other| !agreed.contains(other)).collect();
             if !new.is_empty() {
                 let text = format!(
-                    "namespace {name} is kept: it has objects that were not there when you confirmed: {}; run the same command again to confirm them",
+                    "namespace {name} is kept: it has objects that did not exist when you confirmed: {}; run the same command again to confirm their deletion",
                     new.join(", ")
                 );
                 return Err(internal(&text));

@@ -18,7 +18,7 @@ use crate::driver::registry::push::{ImageRequest, TagConflict, Target};
 use crate::driver::webhdfs::Hdfs;
 use crate::engine::perform::{Context, Failure};
 use crate::model::cluster::{ReadyPolicy, ReleaseKey};
-use crate::model::lock::{Lock, Standing};
+use crate::model::lock::{Lock, LockStatus};
 use crate::model::state::{ComponentRecord, Uploads};
 use crate::model::{FileTree, Progress};
 
@@ -50,7 +50,7 @@ pub struct StepRunner {
     pub gate: Option<Gate>,
     /// The lock that was taken over: what its run left is cleared up. If its process is known to be gone, what is pending
     /// is its.
-    pub took_over: Option<(Lock, Standing)>,
+    pub took_over: Option<(Lock, LockStatus)>,
     /// Releases for which this run has started a Helm.
     pub helm_started: std::sync::Mutex<BTreeSet<ReleaseKey>>,
     /// What is recorded of each component once it is installed.
@@ -119,6 +119,10 @@ pub struct PushWork {
     pub conflict: TagConflict,
     /// The folder of journals of pushes.
     pub journals: PathBuf,
+    /// Where the receipt is written to, if anywhere.
+    pub receipt: Option<PathBuf>,
+    /// Whether signatures that lie beside images are skipped, which the receipt says.
+    pub without_signatures: bool,
 }
 
 /// What the checks of this run are about, fixed when the first of a component's checks starts: another run may install

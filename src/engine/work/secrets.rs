@@ -105,7 +105,9 @@ impl StepRunner {
     ) -> Result<Done, Failure> {
         let data = self.cluster.secret(namespace, next).await.map_err(failed)?.unwrap_or_default();
         if data.is_empty() {
-            return Err(internal(&format!("Secret {namespace}/{next} with the new content not found: rotate again")));
+            return Err(internal(&format!(
+                "Secret {namespace}/{next} with the new content not found: run the rotation again"
+            )));
         }
         data.values().for_each(|value| remember(value.expose()));
         self.cluster.apply_secret(namespace, name, kind, &data, &mark()).await.map_err(failed)?;

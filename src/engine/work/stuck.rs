@@ -15,7 +15,7 @@ use crate::driver::process::running_with;
 use crate::engine::perform::{Context, Failure};
 use crate::model::Progress;
 use crate::model::cluster::{ReleaseKey, ReleaseState};
-use crate::model::lock::Standing;
+use crate::model::lock::LockStatus;
 
 /// Older than this, a Helm of ours has been stopped.
 const HELM_DEAD_AFTER: Duration = HELM_TIMEOUT.saturating_add(Duration::from_secs(60));
@@ -47,11 +47,13 @@ impl StepRunner {
                 .next();
             if let Some(pid) = helm {
                 (context.progress)(Progress::Waiting(format!("{since}: Helm is still running (pid {pid})")));
-            } else if self.locked && (self.took_over_dead() || self.has_started_helm(key) || age > HELM_DEAD_AFTER) {
+            } else if self.locked
+                && (self.previous_holder_is_dead() || self.has_started_helm(key) || age > HELM_DEAD_AFTER)
+            {
                 let why = format!("windlass run={}: Helm was killed", self.run);
                 if self.cluster.mark_failed(&release, &why).await.map_err(|err| Failure::of(&err))? {
                     let text = format!(
-                        "revision {} is {since}; its Helm is not running any more, marked as failed",
+                        "revision {} is {since}; its Helm process is no longer running, marked as failed",
                         release.revision
                     );
                     (context.progress)(Progress::Note(text));
@@ -60,12 +62,12 @@ impl StepRunner {
                 let left = HELM_DEAD_AFTER.saturating_sub(age).as_secs();
                 return Err(Failure {
                     errors: vec![format!(
-                        "release {key} is {since}, by a Helm that is not on this machine: if it is running, wait for it; if it was killed, run the same command again in {left}s"
+                        "release {key} is {since}, held by a Helm process on another machine: if it is running, wait for it to finish; if it was killed, run the same command again in {left}s"
                     )],
                     ..Failure::default()
                 });
             } else {
-                (context.progress)(Progress::Waiting(format!("{since}, by a Helm that is not on this machine")));
+                (context.progress)(Progress::Waiting(format!("{since}, by a Helm process on another machine")));
             }
             tokio::select! {
                 () = tokio::time::sleep(PAUSE) => {}
@@ -83,8 +85,8 @@ impl StepRunner {
         self.helm_started.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone());
     }
 
-    fn took_over_dead(&self) -> bool {
-        matches!(self.took_over, Some((_, Standing::Dead)))
+    fn previous_holder_is_dead(&self) -> bool {
+        matches!(self.took_over, Some((_, LockStatus::Dead)))
     }
 
     fn has_started_helm(&self, key: &ReleaseKey) -> bool {

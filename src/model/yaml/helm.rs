@@ -106,7 +106,7 @@ pub fn helm_values(text: &str) -> Result<Map<String, Value>, HelmYamlError> {
             Value::Null => {}
             Value::Object(more) => lay_over(&mut values, more),
             Value::Array(_) => return Err(not_a_mapping(line, "a list")),
-            Value::String(_) => return Err(not_a_mapping(line, "a text")),
+            Value::String(_) => return Err(not_a_mapping(line, "a string")),
             Value::Bool(_) | Value::Number(_) => return Err(not_a_mapping(line, "a single value")),
         }
     }
@@ -396,7 +396,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
             }
             Value::Number(number) => number.to_string(),
             Value::Null => return Err(D::Error::custom("a key must not be null")),
-            Value::Array(_) | Value::Object(_) => return Err(D::Error::custom("a key must be a text")),
+            Value::Array(_) | Value::Object(_) => return Err(D::Error::custom("a key must be a string")),
         };
         Ok(Name::Key(name, Some(value)))
     }

@@ -111,14 +111,14 @@ pub fn check(file: &str, node: &Node, shape: &Shape, findings: &mut Findings) {
             let kinds: Vec<_> = kinds.iter().copied().flatten().collect();
             check_tagged(file, node, tag, &kinds, common, findings);
         }
-        (Shape::Text, _) => wrong(findings, "a text"),
+        (Shape::Text, _) => wrong(findings, "a string"),
         (Shape::That(wanted, _), _) => wrong(findings, wanted),
         (Shape::OneOf(known), _) => wrong(findings, &format!("one of {}", known.join(", "))),
         (Shape::Scalar, _) => wrong(findings, "a value"),
         (Shape::Int, _) => wrong(findings, "a whole number"),
         (Shape::Bool, _) => wrong(findings, "true or false"),
-        (Shape::Words(_), _) => wrong(findings, "a text, or texts by language"),
-        (Shape::TextOr(_), _) => wrong(findings, "a text or a mapping"),
+        (Shape::Words(_), _) => wrong(findings, "a string, or strings by language"),
+        (Shape::TextOr(_), _) => wrong(findings, "a string or a mapping"),
         (Shape::List(_), _) => wrong(findings, "a list"),
         (Shape::MapOf(_) | Shape::Map(_) | Shape::Tagged(..), _) => wrong(findings, "a mapping"),
     }
@@ -194,7 +194,7 @@ mod tests {
             [
                 "c.yaml:1:1: key `id` is missing",
                 "c.yaml:1:1: unknown key `cuont`; did you mean `count`?",
-                "c.yaml:2:8: expected a whole number, found a text",
+                "c.yaml:2:8: expected a whole number, found a string",
                 "c.yaml:3:8: the text in `en` is missing",
                 "c.yaml:3:9: unknown language `de`",
             ]

@@ -93,7 +93,7 @@ impl Node {
             Yaml::Scalar(Scalar::Null) => "nothing",
             Yaml::Scalar(Scalar::Bool(_)) => "a boolean",
             Yaml::Scalar(Scalar::Int(_)) => "a number",
-            Yaml::Scalar(Scalar::Text(_)) => "a text",
+            Yaml::Scalar(Scalar::Text(_)) => "a string",
             Yaml::List(_) => "a list",
             Yaml::Map(_) => "a mapping",
         }
@@ -223,7 +223,7 @@ impl<'a> Reader<'a> {
                 Event::Scalar(text, ..) => text.into_owned(),
                 other => {
                     self.node(other, pos)?;
-                    self.findings.add(self.file, pos, "a key must be a text");
+                    self.findings.add(self.file, pos, "a key must be a string");
                     String::new()
                 }
             };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::protected::{Place, Protected};
 use super::removal::Removal;
-use super::stays::{Place, Stays};
 use super::waits::Waits;
 use crate::model::observed::Remains;
 use crate::model::state::InstallState;
@@ -18,7 +18,7 @@ pub(super) struct Builder<'a> {
     pub(super) remains: &'a Remains,
     pub(super) removal: Removal<'a>,
     pub(super) going: BTreeSet<String>,
-    pub(super) stays: Stays,
+    pub(super) stays: Protected,
     pub(super) steps: Vec<Step>,
     /// The last step of each component.
     pub(super) forgets: Vec<String>,

@@ -73,7 +73,7 @@ impl Builder<'_> {
 /// How many objects there are of a kind, and the first of them.
 pub(super) fn in_use(kind: &CrdRemains) -> String {
     match kind.count {
-        None => format!("its {}s, which may not be listed", kind.kind),
+        None => format!("its {}s, which you are not allowed to list", kind.kind),
         Some(0) => format!("no {}", kind.kind),
         Some(count) => {
             let more = usize::try_from(count).unwrap_or(usize::MAX).saturating_sub(kind.names.len());

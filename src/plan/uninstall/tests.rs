@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::observed::{CrdRemains, NamespaceRemains, ReleaseRemains};
-use crate::model::state::{ComponentState, Kept};
+use crate::model::state::{ComponentState, RetainedComponent};
 
 fn place(namespace: &str, name: &str) -> Place {
     (namespace.to_owned(), name.to_owned())
@@ -75,7 +75,10 @@ fn a_claim_that_an_earlier_revision_made_goes_with_a_purge() {
 /// Livy was kept, and the history server shares its namespace.
 #[test]
 fn a_partial_purge_leaves_the_namespace_of_what_was_kept() {
-    let kept = Kept { record: record("apache-livy", "my-livy"), data: Some(data(&[("apache-livy", "my-livy-state")])) };
+    let kept = RetainedComponent {
+        record: record("apache-livy", "my-livy"),
+        data: Some(data(&[("apache-livy", "my-livy-state")])),
+    };
     let mut state = InstallState {
         components: [("shs".to_owned(), installed(record("apache-livy", "my-shs"), Some(DataPlaces::default())))]
             .into(),
@@ -168,9 +171,12 @@ fn claims_go_one_by_one_and_only_with_a_purge() {
     let Work::Uninstall { keep, .. } = &plan.steps[0].work else { panic!() };
     assert_eq!(*keep, [claim, crd.clone()]);
     let why = plan.steps[0].why.join("\n");
-    assert!(why.contains("PersistentVolumeClaim ns/own stays") && why.contains("things.x stays"), "{why}");
+    assert!(why.contains("PersistentVolumeClaim ns/own is kept") && why.contains("things.x is kept"), "{why}");
     let why = plan.get("db/forget").unwrap().why.join("\n");
-    assert!(why.contains("claim ns/data-db-7 stays") && why.contains("folder /hdfs-data stays on the nodes"), "{why}");
+    assert!(
+        why.contains("claim ns/data-db-7 is kept") && why.contains("folder /hdfs-data stays on the nodes"),
+        "{why}"
+    );
 
     let plan = uninstall(&state, &remains, purge(None)).unwrap();
     let expected = ["db/claim-ns.data-db-0", "db/claim-ns.data-db-7", "db/claim-ns.made", "db/claim-ns.own"];
@@ -250,7 +256,7 @@ prop_compose! {
                 state.begun.insert(id.clone(), record);
             }
             if let Some((record, data)) = kept.map(|known| own(known, "k")) {
-                state.kept.insert(id, Kept { record, data });
+                state.kept.insert(id, RetainedComponent { record, data });
             }
         }
         state.namespaces = made.into_iter().map(|name| (name, "uid".to_owned())).collect();
@@ -417,7 +423,7 @@ fn an_operator_goes_after_the_objects_of_its_kinds() {
     assert_eq!(objects.why, ["Thing apps/t", "Thing ops/t"]);
     assert_eq!(plan.get("operator/uninstall").unwrap().needs, ["operator/objects"]);
     let why = plan.get("operator/forget").unwrap().why.join("\n");
-    let expected = "CustomResourceDefinition things.x.io stays, with 3 Thing: ops/t, apps/t and 1 more";
+    let expected = "CustomResourceDefinition things.x.io is kept, with 3 Thing: ops/t, apps/t and 1 more";
     assert!(why.contains(expected) && why.contains("--purge-shared"), "{why}");
     assert!(plan.get("operator/crd-things.x.io").is_none());
     // Alone: what the other release holds stays.

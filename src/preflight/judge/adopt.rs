@@ -27,7 +27,7 @@ impl Judge<'_> {
             if done.is_some() && done.as_deref() == self.observed.done(component, step) {
                 continue;
             }
-            let fix = format!("--waive {}, once those who use {component} know", AGREEMENT.id);
+            let fix = format!("--waive {}, once the users of {component} have been informed", AGREEMENT.id);
             self.found.push(AGREEMENT.found(component.clone(), format!("{title}: {says}"), fix));
         }
     }

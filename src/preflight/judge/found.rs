@@ -37,7 +37,7 @@ impl<'a> Judge<'a> {
             let what = format!("failed to {query} ({why}), so these checks were skipped: {}", checks.join(", "));
             let fix = match (why, query.can_i()) {
                 (NoAnswer::NotAllowed, Some(command)) => {
-                    format!("grant it (docs/rbac.yaml), then check with {command}")
+                    format!("grant the permission (docs/rbac.yaml), then check with {command}")
                 }
                 _ => "windlass -vv preflight".to_owned(),
             };

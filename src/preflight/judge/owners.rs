@@ -21,8 +21,8 @@ const NAMED: usize = 4;
 impl Judge<'_> {
     pub(super) fn owners(&mut self) {
         for (object, first, second) in &self.needs.shared {
-            let what = format!("release {first} and release {second} both have it");
-            let fix = "--set COMPONENT.release=NAME or COMPONENT.namespace=NAME for one of them, or switch it off in the values of one";
+            let what = format!("release {first} and release {second} both contain it");
+            let fix = "--set COMPONENT.release=NAME or COMPONENT.namespace=NAME for one of them, or disable the object in the values of one of them";
             self.found.push(OBJECT_SHARED.found(object.to_string(), what, fix));
         }
         for (release, object, seen) in &self.facts.owners {
@@ -48,7 +48,7 @@ impl Judge<'_> {
         for (name, object) in &self.needs.elsewhere {
             if let Some(Ok(false)) = self.facts.peers.get(name) {
                 let what = format!("namespace {name} not found, and nothing creates it");
-                let fix = format!("kubectl create namespace {name}; or name another in the chart's values");
+                let fix = format!("kubectl create namespace {name}; or specify another in the chart's values");
                 self.found.push(NAMESPACE_MISSING.found(object.to_string(), what, fix));
             }
         }
@@ -90,16 +90,19 @@ impl Judge<'_> {
                 bytes if *bytes > NEAR => RELEASE_LARGE,
                 _ => continue,
             };
-            let what =
-                format!("Helm's record of it is about {} KiB, and a Secret holds {} KiB", bytes >> 10, MOST >> 10);
-            let fix = "remove files that are not templates (docs, dashboards) from the chart's folder, or switch parts off in its values";
+            let what = format!(
+                "Helm's release record is about {} KiB, and the limit of a Secret is {} KiB",
+                bytes >> 10,
+                MOST >> 10
+            );
+            let fix = "remove files that are not templates (docs, dashboards) from the chart's folder, or disable parts in its values";
             self.found.push(check.found(format!("release {release}"), what, fix));
         }
     }
 
     pub(super) fn answered_secret(&mut self, namespace: &str, name: &str) {
         let (place, what) =
-            (format!("namespace {namespace}"), format!("Secret {name} not found, which an answer names"));
+            (format!("namespace {namespace}"), format!("Secret {name} not found, but an answer refers to it"));
         let fix = format!("kubectl -n {namespace} create secret generic {name} --from-file=KEY=FILE");
         self.found.push(SECRET_MISSING.found(place, what, fix));
     }

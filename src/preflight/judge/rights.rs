@@ -39,7 +39,8 @@ impl Judge<'_> {
             self.found.push(match used {
                 Use::Must => RIGHTS_MISSING.found(place, format!("{who} {cannot}"), fix),
                 Use::Gives(role) => {
-                    let why = format!("which {role} grants, and the API lets nobody grant rights that they lack");
+                    let why =
+                        format!("which {role} grants; the API server only lets users grant permissions that they have");
                     RIGHTS_MISSING.found(place, format!("{who} {cannot}, {why}"), fix)
                 }
                 Use::Explains(what) => RIGHTS_EXPLAIN.found(place, format!("{who} {cannot}: {what}"), fix),

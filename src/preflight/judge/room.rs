@@ -133,7 +133,7 @@ impl Judge<'_> {
                 };
                 let Some(index) = place else {
                     let what = format!(
-                        "a pod that requests {} fits on none of {nodes} beside the others, though it would alone",
+                        "a pod that requests {} does not fit on any of {nodes} together with the other pods, although it would fit alone",
                         words(&takes)
                     );
                     self.found.push(RESOURCES_TIGHT.found(pod.owner.to_string(), what, fix(&pod.owner.kind)));
@@ -205,7 +205,7 @@ fn too_large(takes: &Amounts, short: &[usize], ready: &[&Node], free: &[Amounts]
             format!("{} of {name} is left on node {node}", (*free).max(Quantity::default()).of(name))
         })
         .collect();
-    format!("a pod requests {}, and at most {}", words(takes), left.join(", "))
+    format!("a pod requests {}, but at most {}", words(takes), left.join(", "))
 }
 
 fn fix(kind: &str) -> String {
@@ -255,15 +255,7 @@ fn blocks<'a>(pod: &PodNeed, node: &'a Node) -> Option<&'a Taint> {
     // Pods of DaemonSets tolerate the taints of node conditions.
     let own = |taint: &Taint| pod.replicas == Replicas::EveryNode && taint.key.starts_with("node.kubernetes.io/");
     let mut hard = hard.filter(|taint| !own(taint));
-    hard.find(|taint| !pod.tolerations.iter().any(|toleration| tolerates(toleration, taint)))
-}
-
-fn tolerates(toleration: &Value, taint: &Taint) -> bool {
-    let text = |key: &str| toleration[key].as_str().unwrap_or_default();
-    let effect = text("effect").is_empty() || text("effect") == taint.effect;
-    let exists = text("operator") == "Exists";
-    let key = text("key") == taint.key || (text("key").is_empty() && exists);
-    effect && key && (exists || text("value") == taint.value)
+    hard.find(|taint| !pod.tolerations.iter().any(|toleration| taint.is_tolerated(toleration)))
 }
 
 /// What a pod requires of a node's labels, and the label that would satisfy it.

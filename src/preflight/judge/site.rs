@@ -116,7 +116,8 @@ impl Judge<'_> {
                         used.push(class);
                     }
                     None => {
-                        let what = format!("it names no StorageClass, and none is the default; available: {available}");
+                        let what =
+                            format!("it specifies no StorageClass, and there is no default; available: {available}");
                         self.found.push(NO_STORAGE_CLASS.found(place, what, choose));
                     }
                 },
@@ -133,7 +134,7 @@ impl Judge<'_> {
             }
             if !class.expands {
                 let fix = format!(
-                    "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":true}}' (if its provisioner can)",
+                    "kubectl patch storageclass {} -p '{{\"allowVolumeExpansion\":true}}' (if its provisioner supports it)",
                     class.name
                 );
                 self.found.push(STORAGE_EXPANSION.found(place, "its volumes cannot grow later", fix));
@@ -164,7 +165,7 @@ impl Judge<'_> {
     pub(super) fn peers(&mut self) {
         for (name, policy) in &self.needs.peers {
             if let Some(Ok(false)) = self.facts.peers.get(name) {
-                let what = format!("it allows all of namespace {name}, which does not exist");
+                let what = format!("it allows traffic from namespace {name}, which does not exist");
                 let fix = "--set platform.ingress_namespace=NAME, or platform.allow_from, with one of `kubectl get namespaces`";
                 self.found.push(PEER_MISSING.found(policy.to_string(), what, fix));
             }
@@ -191,7 +192,7 @@ impl Judge<'_> {
                     self.found.push(INGRESS_CLASS_MISSING.found(place, what, &choose));
                 }
                 None if !classes.iter().any(|class| class.default) => {
-                    let what = format!("it names no IngressClass, and none is the default; available: {available}");
+                    let what = format!("it specifies no IngressClass, and there is no default; available: {available}");
                     self.found.push(NO_INGRESS_CLASS.found(place, what, &choose));
                 }
                 _ => {}
@@ -241,13 +242,13 @@ impl Judge<'_> {
                 Some((name, reference)) => (
                     format!("`{image}` is image {name} of {component}, but should be `{reference}`{others}"),
                     format!(
-                        "in {component}/component.yaml, give image {name} the path at which the chart's values have this one"
+                        "in {component}/component.yaml, set the path of image {name} to where the chart's values contain this image"
                     ),
                 ),
                 None => (
                     format!("`{image}` is not declared by {component}{others}"),
                     format!(
-                        "in {component}/component.yaml, `images: [{{name: NAME, ref: \"{image}\", reference: PATH}}]`, or the `when` of the one that is there; or name another image in {component}.values_file"
+                        "in {component}/component.yaml, `images: [{{name: NAME, ref: \"{image}\", reference: PATH}}]`, or correct the `when` of the existing entry; or set another image in {component}.values_file"
                     ),
                 ),
             };
@@ -323,7 +324,7 @@ impl Judge<'_> {
     pub(super) fn runs(&mut self) {
         let Some(Some(run)) = self.seen(&self.facts.runs, &[RUN_GOING_ON.id]) else { return };
         let what = format!("{run} is running: what is read here may change");
-        let fix = "wait until it ends, then run windlass preflight again; windlass unlock if it is known to be dead";
+        let fix = "wait until it ends, then run windlass preflight again; if that run is known to be dead, run windlass unlock";
         self.found.push(RUN_GOING_ON.found("the cluster", what, fix));
     }
 

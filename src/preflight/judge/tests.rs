@@ -17,8 +17,8 @@ use crate::model::state::InstallState;
 use crate::model::{CHART_DIGEST, Quantity};
 use crate::preflight::facts::{Facts, Owner};
 use crate::preflight::needs::{
-    Agreement, ClaimNeed, ContainerNeed, IngressNeed, Needs, Objections, PodNeed, Replicas, RightNeed, SecretNeed,
-    SecretUse, Use,
+    Agreement, ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, PodSecurityViolations, Replicas, RightNeed,
+    SecretNeed, SecretUse, Use,
 };
 use crate::preflight::seen::{NoAnswer, Query, Unseen};
 use crate::preflight::table::check;
@@ -42,7 +42,7 @@ fn pod(name: &str, replicas: u64, cpu: &str, memory: &str) -> PodNeed {
         node_terms: Vec::new(),
         tolerations: Vec::new(),
         instance: Some("rel".to_owned()),
-        objections: Objections::default(),
+        objections: PodSecurityViolations::default(),
     }
 }
 
@@ -313,7 +313,7 @@ fn an_allowed_namespace_that_does_not_exist_is_reported() {
     let finding = only(&needs, &facts);
     assert_eq!(
         (finding.id, finding.what.as_str()),
-        ("peer-namespace-missing", "it allows all of namespace gone, which does not exist")
+        ("peer-namespace-missing", "it allows traffic from namespace gone, which does not exist")
     );
 }
 
@@ -571,8 +571,10 @@ fn what_others_have_and_what_is_missing_is_reported_before_helm_fails_at_it() {
 #[test]
 fn pods_are_held_against_the_level_that_their_namespace_will_have() {
     let mut wanted = needs();
-    wanted.pods[0].objections =
-        Objections { baseline: vec!["hostNetwork is true".to_owned()], restricted: vec!["no seccomp".to_owned()] };
+    wanted.pods[0].objections = PodSecurityViolations {
+        baseline: vec!["hostNetwork is true".to_owned()],
+        restricted: vec!["no seccomp".to_owned()],
+    };
     let mut absent = facts();
     absent.namespaces.insert("ns".to_owned(), Ok(None));
     let finding = only(&wanted, &absent);

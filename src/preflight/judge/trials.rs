@@ -26,7 +26,7 @@ impl Judge<'_> {
             self.found.push(if refusal.code == 422 && !refusal.in_itself {
                 FIELD_IMMUTABLE.found(place, what, workaround(&tried.object, &fields))
             } else {
-                let fix = "windlass plan --diff (shows what would change); correct the answer or the chart, or have the policy changed that refuses it";
+                let fix = "windlass plan --diff (shows what would change); correct the answer or the chart, or ask the owner of the policy that rejects it";
                 CHANGE_REFUSED.found(place, what, fix)
             });
         }

@@ -21,7 +21,7 @@ impl Judge<'_> {
             {
                 let has = has.of("storage");
                 let what = format!("its {} volumes have {has}, but {wanted} is requested", need.claim);
-                self.found.push(VOLUME_SMALLER.found(place, what, format!("keep the size that they have: {has}")));
+                self.found.push(VOLUME_SMALLER.found(place, what, format!("keep the current size: {has}")));
                 continue;
             }
             let checks = [VOLUME_FIXED.id];

@@ -27,14 +27,14 @@ const VOLUMES: [&str; 8] =
 
 /// What is against a pod at `baseline`, and what besides at `restricted`, in words.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Objections {
+pub struct PodSecurityViolations {
     /// At `baseline`, and so at `restricted`.
     pub baseline: Vec<String>,
     /// At `restricted` only.
     pub restricted: Vec<String>,
 }
 
-impl Objections {
+impl PodSecurityViolations {
     /// Those that a level has.
     pub fn of(&self, level: &str) -> Vec<&str> {
         let restricted = self.restricted.iter().filter(|_| level == "restricted");
@@ -44,8 +44,8 @@ impl Objections {
 }
 
 /// What is against a pod of this spec.
-pub(super) fn objections(spec: &Value) -> Objections {
-    let mut found = Objections::default();
+pub(super) fn objections(spec: &Value) -> PodSecurityViolations {
+    let mut found = PodSecurityViolations::default();
     for key in ["hostNetwork", "hostPID", "hostIPC"] {
         if spec[key] == true {
             found.baseline.push(format!("{key} is true"));
@@ -129,7 +129,7 @@ mod tests {
         })
     }
 
-    fn with(pointer: &str, value: Value) -> Objections {
+    fn with(pointer: &str, value: Value) -> PodSecurityViolations {
         let mut spec = good();
         let (parent, key) = pointer.rsplit_once('/').unwrap();
         match spec.pointer_mut(parent).unwrap() {
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn levels_object_to_what_their_standard_says() {
-        assert_eq!(objections(&good()), Objections::default());
+        assert_eq!(objections(&good()), PodSecurityViolations::default());
         for (pointer, value, what) in [
             ("/hostNetwork", json!(true), "hostNetwork is true"),
             ("/volumes/-", json!({"name": "v", "hostPath": {}}), "volume v is a hostPath"),

@@ -8,7 +8,7 @@ use super::objects::{self, pointer_text};
 use super::rights::{self, wait_object, waits};
 use super::types::{Agreement, Needs, SecretNeed, SecretUse};
 use crate::answers::{OpenComponent, Resolved, ResolvedComponent};
-use crate::catalog::action::{JobParts, Leaves, Run};
+use crate::catalog::action::{ActionEffect, JobParts, Run};
 use crate::model::cluster::{ManifestObject, ObjectRef, ReleaseKey};
 use crate::model::data::taken_along;
 use crate::model::{PULL_SECRET, Quantity, STATE_NAMESPACE};
@@ -25,7 +25,7 @@ fn agreements(wanted: &Resolved) -> Vec<Agreement> {
                 title: act.title.clone(),
                 says: act.agree.as_ref()?.en().to_owned(),
                 done: match act.kind.leaves() {
-                    Some(Leaves::Done(text)) => Some(text.to_owned()),
+                    Some(ActionEffect::Done(text)) => Some(text.to_owned()),
                     _ => None,
                 },
             })

@@ -10,7 +10,7 @@ mod rights;
 mod tests;
 mod types;
 
-pub use admission::Objections;
+pub use admission::PodSecurityViolations;
 pub use derive::needs;
 pub(super) use derive::rank;
 pub use grows::GrowNeed;

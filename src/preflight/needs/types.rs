@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::admission::Objections;
+use super::admission::PodSecurityViolations;
 use super::grows::GrowNeed;
 use super::rights::RightNeed;
 use crate::model::Quantity;
@@ -107,7 +107,7 @@ pub struct PodNeed {
     /// The release that its pods say they belong to.
     pub instance: Option<String>,
     /// What the Pod Security Standards have against them.
-    pub objections: Objections,
+    pub objections: PodSecurityViolations,
 }
 
 /// A container.

@@ -5,11 +5,16 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Mutex, RwLock};
 
-use super::lang::Lang;
 use super::matching::Template;
+use super::numbers::{plural, time};
+use crate::model::Lang;
 
-/// Single words, such as states and heads of columns, are in the table with this as `msgctxt`.
+/// Single words, such as heads of columns, are in the table with this as `msgctxt`. They count only where they stand alone: what is
+/// filled into a sentence may be a name that looks the same.
 const WORD: &str = "word";
+
+/// Words for states, which nobody gives as a name, count everywhere.
+const STATE: &str = "state";
 
 /// Texts of the screens are there with this and their name, since the same English may be said of two things.
 const SCREEN: &str = "screen ";
@@ -51,7 +56,7 @@ struct Entry {
 struct Search<'a> {
     depth: usize,
     left: &'a Cell<usize>,
-    /// Whether a single word may be one of ours, such as a state. What is filled into a sentence may be a name that looks the same.
+    /// Whether a single word may be one of ours.
     words: bool,
 }
 
@@ -76,6 +81,7 @@ impl Search<'_> {
 pub(super) struct Messages {
     lang: Lang,
     words: HashMap<String, String>,
+    states: HashMap<String, String>,
     screens: HashMap<String, String>,
     /// Nouns that are counted, by their singular and by their plural.
     nouns: HashMap<String, Vec<String>>,
@@ -96,6 +102,7 @@ impl Messages {
         let mut messages = Self {
             lang,
             words: HashMap::new(),
+            states: HashMap::new(),
             screens: HashMap::new(),
             nouns: HashMap::new(),
             whole: HashMap::new(),
@@ -112,6 +119,7 @@ impl Messages {
             } else if let Ok(translation) = message.msgstr() {
                 match message.msgctxt() {
                     Some(WORD) => drop(messages.words.insert(message.msgid().to_owned(), translation.to_owned())),
+                    Some(STATE) => drop(messages.states.insert(message.msgid().to_owned(), translation.to_owned())),
                     Some(context) => {
                         let name = context.strip_prefix(SCREEN).unwrap_or(context);
                         messages.screens.insert(name.to_owned(), translation.to_owned());
@@ -203,6 +211,7 @@ impl Messages {
             .words
             .get(inside)
             .filter(|_| search.words)
+            .or_else(|| self.states.get(inside))
             .or_else(|| self.whole.get(inside))
             .cloned()
             .or_else(|| self.learned.read().ok()?.get(inside).cloned())
@@ -226,12 +235,12 @@ impl Messages {
     /// `3 releases`, `1m 05s`.
     fn counted(&self, text: &str) -> Option<String> {
         if is_time(text) {
-            return Some(self.lang.time(text));
+            return Some(time(self.lang, text));
         }
         let (number, noun) = text.split_once(' ')?;
         let count: u64 = number.parse().ok()?;
         let forms = self.nouns.get(noun)?;
-        Some(format!("{number} {}", forms.get(self.lang.plural(count))?))
+        Some(format!("{number} {}", forms.get(plural(self.lang, count))?))
     }
 
     /// By the template of which most is fixed, and what is filled in translated in its turn; by one of those that say

@@ -2,39 +2,48 @@
 //! for everybody, and a journal can be read in another language than it was written in. What is about to be shown is
 //! translated here, as gettext does it: by its English text, from a table (`ru.po`) that translators know how to edit.
 //!
-//! To add a language: a `.po` file beside this one, and its lines in `lang.rs` and in [`table`]. `tests/messages.rs` says what it lacks.
+//! To add a language: a variant of [`Lang`]; the compiler names the places that it needs, and `tests/messages.rs` what its `.po` file
+//! lacks.
 
-mod lang;
 mod matching;
 mod messages;
+mod numbers;
 #[cfg(test)]
 pub(in crate::render) mod tests;
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::text;
-pub use lang::Lang;
+pub use crate::model::Lang;
 use messages::Messages;
+pub(super) use numbers::{plural, time};
 
-static RUSSIAN: LazyLock<Messages> = LazyLock::new(|| Messages::parse(include_str!("ru.po"), Lang::Ru));
+/// The table of each language, once it is needed.
+static TABLES: [OnceLock<Messages>; Lang::ALL.len()] = [const { OnceLock::new() }; Lang::ALL.len()];
 
-/// What `--lang` and the locale chose, for the whole process.
-static CHOSEN: AtomicU8 = AtomicU8::new(Lang::En as u8);
+/// What `--lang` and the locale chose, for the whole process: its place in [`Lang::ALL`].
+static CHOSEN: AtomicUsize = AtomicUsize::new(Lang::En as usize);
 
 thread_local! {
     /// What [`within`] chose for a part of the work of this thread.
     static HERE: Cell<Option<Lang>> = const { Cell::new(None) };
 }
 
-/// The table of a language; English needs none.
-fn table(lang: Lang) -> Option<&'static Messages> {
+/// The translations into a language; English needs none.
+const fn translations(lang: Lang) -> Option<&'static str> {
     match lang {
         Lang::En => None,
-        Lang::Ru => Some(&RUSSIAN),
+        Lang::Ru => Some(include_str!("ru.po")),
     }
+}
+
+/// The table of a language that has one.
+fn table(lang: Lang) -> Option<&'static Messages> {
+    let po = translations(lang)?;
+    Some(TABLES[lang as usize].get_or_init(|| Messages::parse(po, lang)))
 }
 
 /// A text of the screens by its name, or as it is in English.
@@ -44,7 +53,7 @@ pub(super) fn screen_text(lang: Lang, name: &str, english: &'static str) -> &'st
 
 /// Chooses the language of the process.
 pub fn choose(lang: Lang) {
-    CHOSEN.store(lang as u8, Ordering::Relaxed);
+    CHOSEN.store(lang as usize, Ordering::Relaxed);
 }
 
 /// Translations from elsewhere than the table into the language of the process: those of the catalog.
@@ -57,8 +66,7 @@ pub fn learn<'a>(texts: impl Iterator<Item = (&'a str, &'a str)>) {
 /// The language in which texts are shown here.
 #[must_use]
 pub fn current() -> Lang {
-    let chosen = CHOSEN.load(Ordering::Relaxed);
-    HERE.get().or_else(|| Lang::ALL.into_iter().find(|lang| *lang as u8 == chosen)).unwrap_or_default()
+    HERE.get().or_else(|| Lang::ALL.get(CHOSEN.load(Ordering::Relaxed)).copied()).unwrap_or_default()
 }
 
 /// Does something in a language of its own, such as drawing a screen.
@@ -130,7 +138,8 @@ fn columns(line: &str) -> String {
         out.push_str(&shown);
         let gap = behind.len() - behind.trim_start_matches(' ').len();
         let (was, is) = (text::width(cell), text::width(&shown));
-        let kept = (gap + was).saturating_sub(is).max(gap.min(2));
+        // Nothing stands behind the last one.
+        let kept = if gap == behind.len() { gap } else { (gap + was).saturating_sub(is).max(gap.min(2)) };
         out.push_str(&" ".repeat(kept));
         rest = &behind[gap..];
     }

@@ -41,11 +41,16 @@ fn what_was_put_together_is_translated_piece_by_piece() {
     }
 }
 
+/// The tables of all languages, as gettext's editors read them.
+fn tables() -> Vec<(Lang, polib::catalog::Catalog)> {
+    let tables = Lang::ALL.into_iter().filter_map(|lang| Some((lang, translations(lang)?)));
+    tables.map(|(lang, po)| (lang, polib::po_file::parse_from_reader(po.as_bytes()).unwrap())).collect()
+}
+
 #[test]
 fn the_table_can_be_read_and_its_places_are_those_of_the_english() {
-    let catalog = polib::po_file::parse_from_reader(include_str!("ru.po").as_bytes()).unwrap();
     let mut problems = Vec::new();
-    for message in catalog.messages().filter(|message| message.is_singular()) {
+    for message in tables().iter().flat_map(|(_, table)| table.messages()).filter(|message| message.is_singular()) {
         let (from, to) = (message.msgid(), message.msgstr().unwrap());
         let words = message.msgctxt().is_some();
         if !words && Template::parse(from).places() != Template::parse(to).places() {
@@ -61,18 +66,46 @@ fn the_table_can_be_read_and_its_places_are_those_of_the_english() {
 /// A text with something filled in is found again, and no text hides another: none comes out half in English.
 #[test]
 fn every_text_is_translated_whole() {
-    let catalog = polib::po_file::parse_from_reader(include_str!("ru.po").as_bytes()).unwrap();
     let mut problems = Vec::new();
-    for message in catalog.messages().filter(|message| message.is_singular() && message.msgctxt().is_none()) {
+    for (lang, message) in tables().iter().flat_map(|(lang, table)| table.messages().map(|message| (*lang, message))) {
+        if !message.is_singular() || message.msgctxt().is_some() {
+            continue;
+        }
         let template = Template::parse(message.msgid());
         let text =
             template.fill(&template, &(0..template.places().len() + 9).map(|n| format!("x{n}y")).collect::<Vec<_>>());
-        let shown = within(Lang::Ru, || say_lines(&text).into_owned());
+        let shown = within(lang, || say_lines(&text).into_owned());
         if let Some(english) = english_in(&shown) {
             problems.push(format!("{english}: {text} -> {shown}"));
         }
     }
     assert!(problems.is_empty(), "{} {problems:#?}", problems.len());
+}
+
+/// By the table of the program itself: what is joined of pieces, and names that look like words of ours.
+#[test]
+fn sentences_of_pieces_are_russian_and_names_in_them_stay() {
+    for (english, russian) in [
+        ("exited once, with code 1: no such host", "завершился один раз, код 1: no such host"),
+        (
+            "running but not ready; exited 3 times, last with code 137 (OOMKilled: it needs more memory than its limit)",
+            "работает, но не готов; завершений: 3, последнее с кодом 137 (OOMKilled: нужно больше памяти, чем разрешает лимит)",
+        ),
+        (
+            "Job a/check does not belong to this release, not changed",
+            "Job a/check не относится к этому релизу, не изменён",
+        ),
+        ("failed to read check", "не удалось прочитать check"),
+        ("x/spark  tag 3.5  1 KiB  set", "x/spark тег 3.5 1 KiB поставить"),
+        (
+            "x/spark  manifest sha256:0  1 KiB  mount from x/other",
+            "x/spark манифест sha256:0 1 KiB смонтировать из x/other",
+        ),
+    ] {
+        let shown = within(Lang::Ru, || say_lines(english).into_owned());
+        assert_eq!(shown.trim_end(), shown);
+        assert_eq!(shown.split_whitespace().collect::<Vec<_>>().join(" "), russian);
+    }
 }
 
 /// Whatever a server says, it is not changed in what it means to anybody, and takes no time to speak of.

@@ -92,7 +92,7 @@ fn report_of(health: HdfsHealth, reasons: Vec<String>, warnings: Vec<String>) ->
 
 #[test]
 fn everything_known_is_shown() {
-    let reasons = vec!["2 blocks are missing: they come back with the DataNodes that are dead; `kubectl -n hadoop exec my-hdfs-namenode-0 -- hdfs fsck / -list-corruptfileblocks` lists their files".into()];
+    let reasons = vec!["2 blocks are missing: they become available again when the dead DataNodes return; `kubectl -n hadoop exec my-hdfs-namenode-0 -- hdfs fsck / -list-corruptfileblocks` lists their files".into()];
     let warnings = vec!["1 DataNode is dead (my-hdfs-datanode-3): `kubectl -n hadoop get pods` shows it".into()];
     let report = report_of(health(), reasons, warnings);
     for (name, width) in [("40", 40), ("80", 80)] {

@@ -308,7 +308,7 @@ pub(in crate::render) fn endpoints() -> Vec<Endpoint> {
         Endpoint {
             title: "HDFS NameNode".into(),
             url: Some("http://hdfs-namenode.hadoop.svc.cluster.local:9870".into()),
-            closed: Some("the cluster has no IngressClass haproxy; there is nginx".into()),
+            closed: Some("the cluster has no IngressClass haproxy; available: nginx".into()),
             ..Endpoint::default()
         },
         Endpoint {

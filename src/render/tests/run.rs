@@ -67,7 +67,7 @@ fn a_low_terminal_keeps_its_totals() {
     for height in [1, 3, 5, 6] {
         let screen = screen_after(&failing(), terminal(80, height), 13, 1000);
         let last = screen.trim_end().lines().last().unwrap();
-        assert!(last.starts_with("1 of 6 ended, 2 running"), "{last}");
+        assert!(last.starts_with("1 of 6 finished, 2 running"), "{last}");
         let footer = screen.lines().skip_while(|line| !line.contains("the NameNode is in safe mode")).skip(1);
         assert!(footer.filter(|line| !line.is_empty()).count() < height.max(2), "{height}: {screen}");
     }

@@ -85,9 +85,9 @@ fn a_summary_counts_releases() {
         summary(&reduced(&succeeding()), &extras, &look(200)).lines().next().unwrap().to_owned()
     };
     assert_eq!(first_line([true; 3], [true; 3]), "3 releases healthy, verified");
-    assert_eq!(first_line([true; 3], [false; 3]), "3 releases healthy, none verified");
+    assert_eq!(first_line([true; 3], [false; 3]), "3 releases healthy, 0 verified");
     assert_eq!(first_line([true; 3], [true, false, true]), "3 releases healthy, 2 verified");
-    assert_eq!(first_line([true, true, false], [false; 3]), "3 releases: 2 healthy, none verified");
+    assert_eq!(first_line([true, true, false], [false; 3]), "3 releases: 2 healthy, 0 verified");
 }
 
 #[test]

@@ -82,7 +82,10 @@ fn flags(state: &State) -> String {
     }
     let OfflineChoice { bundle, key, ca } = &state.source.choice;
     let registry = registry(state).unwrap_or_default();
-    let options = [("--bundle", bundle.as_str()), ("--registry", registry), ("--key", key)];
+    // One that is only pushed to was named when the screens were started.
+    let pushed = state.source.more.iter().any(|(option, _)| *option == "--registry");
+    let named = if pushed { "--pull-registry" } else { "--registry" };
+    let options = [("--bundle", bundle.as_str()), (named, registry), ("--key", key)];
     let options = options.into_iter().chain(ca.split(':').map(|ca| ("--ca", ca)));
     let named = options.filter(|(_, value)| !value.is_empty());
     let named = named.map(|(option, value)| format!(" {option} {}", quoted(value)));

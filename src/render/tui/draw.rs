@@ -9,7 +9,7 @@ use super::keymap::{BINDINGS, Command, Scope, name};
 use super::look::{Glyph, Look};
 use super::screens;
 use super::screens::common::elapsed;
-use super::state::{Ask, Overlay, Screen, State, Tone};
+use super::state::{Confirmation, Overlay, Screen, State, Tone};
 use super::widgets::{Cursor, fill as across, frame, inner, paragraph, put, put_all};
 use super::words::{Word, fill};
 use crate::event::Status;
@@ -39,7 +39,9 @@ fn everything(state: &State, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     // A question is shown, however small the terminal is.
     let asked = match &state.overlay {
-        Some(Overlay::Ask(asked)) => Some(format!("{} {}", question(state, *asked), look.say(choices(state, *asked)))),
+        Some(Overlay::Confirmation(asked)) => {
+            Some(format!("{} {}", question(state, *asked), look.say(choices(state, *asked))))
+        }
         _ => None,
     };
     if too_small(asked, look, buffer, area) {
@@ -90,7 +92,7 @@ fn whole(state: &State, buffer: &mut Buffer, area: Rect) {
     footer(state, buffer, Rect { y: area.bottom() - 2, height: 2, ..area });
     match &state.overlay {
         Some(Overlay::Help(cursor)) => help_window(state, *cursor, buffer, area),
-        Some(Overlay::Ask(asked)) => ask(state, *asked, buffer, area),
+        Some(Overlay::Confirmation(asked)) => ask(state, *asked, buffer, area),
         None => {}
     }
 }
@@ -228,23 +230,23 @@ fn help_window(state: &State, cursor: Cursor, buffer: &mut Buffer, area: Rect) {
 }
 
 /// The words of a question.
-fn question(state: &State, ask: Ask) -> String {
+fn question(state: &State, ask: Confirmation) -> String {
     let look = state.look;
     let file = state.file.path.display().to_string();
     match ask {
-        Ask::Leave if !state.is_changed() => look.say(Word::AskLeaveEmpty).to_owned(),
-        Ask::Leave if state.file.failed => fill(look.say(Word::AskLeaveLost), &[("file", &file)]),
-        Ask::Leave if state.file.older => fill(look.say(Word::AskLeaveOlder), &[("file", &file)]),
-        Ask::Leave => fill(look.say(Word::AskLeave), &[("file", &file)]),
-        Ask::Stop => look.say(Word::AskStop).to_owned(),
-        Ask::LeaveAtOnce => fill(look.say(Word::AskLeaveAtOnce), &[("what", &running(state))]),
-        Ask::Skip => {
+        Confirmation::Leave if !state.is_changed() => look.say(Word::AskLeaveEmpty).to_owned(),
+        Confirmation::Leave if state.file.failed => fill(look.say(Word::AskLeaveLost), &[("file", &file)]),
+        Confirmation::Leave if state.file.older => fill(look.say(Word::AskLeaveOlder), &[("file", &file)]),
+        Confirmation::Leave => fill(look.say(Word::AskLeave), &[("file", &file)]),
+        Confirmation::Stop => look.say(Word::AskStop).to_owned(),
+        Confirmation::LeaveAtOnce => fill(look.say(Word::AskLeaveAtOnce), &[("what", &running(state))]),
+        Confirmation::Skip => {
             let run = state.run.as_ref();
             let step = run.and_then(|run| Some(run.state.title(run.selected()?))).unwrap_or_default();
             let count = run.map_or(0, |run| screens::run::skipped(run).len().saturating_sub(1)).to_string();
             fill(look.say(Word::AskSkip), &[("step", step), ("count", &count)])
         }
-        Ask::Install => {
+        Confirmation::Install => {
             let target = state.connected.as_ref().map(|connected| target(&connected.info)).unwrap_or_default();
             let asked = fill(look.say(Word::AskInstall), &[("target", &target)]);
             match &state.registry {
@@ -255,7 +257,7 @@ fn question(state: &State, ask: Ask) -> String {
     }
 }
 
-fn ask(state: &State, ask: Ask, buffer: &mut Buffer, area: Rect) {
+fn ask(state: &State, ask: Confirmation, buffer: &mut Buffer, area: Rect) {
     let look = state.look;
     let mut lines: Vec<Spans> = paragraph(Paint::Bold, &question(state, ask), 60).collect();
     let height = u16::try_from(lines.len()).unwrap_or(u16::MAX).saturating_add(5);
@@ -267,8 +269,8 @@ fn ask(state: &State, ask: Ask, buffer: &mut Buffer, area: Rect) {
 }
 
 /// The keys that answer a question.
-fn choices(state: &State, ask: Ask) -> Word {
-    if ask == Ask::Leave && state.may_write() { Word::LeaveKeys } else { Word::YesNo }
+fn choices(state: &State, ask: Confirmation) -> Word {
+    if ask == Confirmation::Leave && state.may_write() { Word::LeaveKeys } else { Word::YesNo }
 }
 
 /// The titles of the running steps.

@@ -3,7 +3,7 @@
 use super::message::Intent;
 use super::parts::RunPhase;
 use super::run::{Pending, RunView};
-use super::state::{Ask, Overlay, Screen, State};
+use super::state::{Confirmation, Overlay, Screen, State};
 use super::words::Word;
 
 /// Goes to the screen before, or asks whether to leave where there is none. From questions that were
@@ -21,7 +21,7 @@ pub(super) fn back(state: &mut State) -> Vec<Intent> {
 pub(super) fn preflight(state: &mut State) -> Vec<Intent> {
     state.busy = Some((Word::RunningPreflight, state.now));
     state.failed = None;
-    vec![Intent::Preflight(state.answered(), state.preflight.waived.iter().cloned().collect())]
+    vec![Intent::Preflight(state.answered(), state.preflight.waivers())]
 }
 
 /// Asks for the plan; while steps of a run still change the cluster, later.
@@ -34,7 +34,7 @@ pub(super) fn plan(state: &mut State) -> Vec<Intent> {
         return Vec::new();
     }
     state.busy = Some((Word::Planning, state.now));
-    vec![Intent::Plan(state.answered(), state.preflight.waived.iter().cloned().collect())]
+    vec![Intent::Plan(state.answered(), state.preflight.waivers())]
 }
 
 /// Asks before leaving where something would be lost; a run is stopped first.
@@ -44,8 +44,8 @@ pub(super) fn leave(state: &mut State) -> Vec<Intent> {
     if !runs && !state.would_lose_answers() && (state.screen == Screen::Summary || nothing) {
         return quit(state);
     }
-    let stop = if state.running.phase == RunPhase::Stopping { Ask::LeaveAtOnce } else { Ask::Stop };
-    state.overlay = Some(Overlay::Ask(if runs { stop } else { Ask::Leave }));
+    let stop = if state.running.phase == RunPhase::Stopping { Confirmation::LeaveAtOnce } else { Confirmation::Stop };
+    state.overlay = Some(Overlay::Confirmation(if runs { stop } else { Confirmation::Leave }));
     Vec::new()
 }
 
@@ -68,7 +68,7 @@ pub(super) fn start_run(state: &mut State, without: Vec<String>) -> Vec<Intent> 
     let known = |run: &RunView| Some(run.state.run.clone()).filter(|id| !id.is_empty()).or_else(|| run.before.clone());
     let run = Intent::Run {
         given: state.answered(),
-        waived: state.preflight.waived.iter().cloned().collect(),
+        waived: state.preflight.waivers(),
         without,
         before: state.run.as_ref().and_then(known),
         agreed: state.running.agreed.clone(),

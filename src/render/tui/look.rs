@@ -3,7 +3,7 @@
 use ratatui::style::{Color, Modifier, Style};
 
 use super::words::Word;
-use crate::render::language::Lang;
+use crate::render::language::{self, Lang};
 use crate::render::paint::Paint;
 
 /// What the terminal can show, and the user's choices.
@@ -50,7 +50,7 @@ impl Look {
 
     /// A time as `text` writes it, `1m 05s`, in the user's language.
     pub(super) fn time(self, time: &str) -> String {
-        self.lang.time(time)
+        language::time(self.lang, time)
     }
 
     pub(super) const fn glyph(self, glyph: Glyph) -> &'static str {

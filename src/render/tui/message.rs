@@ -26,14 +26,14 @@ pub enum Input {
     /// Time has passed; milliseconds since 1970.
     Tick(i64),
     /// An answer to an [`Intent`].
-    News(Box<News>),
+    BackendEvent(Box<BackendEvent>),
     /// A signal to stop: SIGTERM, SIGHUP.
     Signal,
 }
 
 /// Answers to intents. An error is its chain, outermost first.
 #[derive(Debug, Clone)]
-pub enum News {
+pub enum BackendEvent {
     /// The clusters that can be chosen.
     Targets(Vec<Target>),
     /// Whether one of them can be reached, by its row.
@@ -41,7 +41,7 @@ pub enum News {
     /// The chosen one can be used.
     Connected(Result<Box<Connected>, Vec<String>>),
     /// An answer for the screen of sources.
-    Source(SourceNews),
+    Source(SourceEvent),
     /// What preflight found.
     Report(Result<Report, Vec<String>>),
     /// The plan, and the findings of preflight with these answers.
@@ -129,7 +129,7 @@ pub enum SourceIntent {
 
 /// Answers for the screen of sources. An error is its chain, outermost first.
 #[derive(Debug, Clone)]
-pub enum SourceNews {
+pub enum SourceEvent {
     /// It was opened.
     Opened(Result<BundleView, Vec<String>>),
     /// So many bytes of so many were read.

@@ -32,6 +32,19 @@ pub struct PreflightScreen {
     pub waived: BTreeSet<String>,
 }
 
+impl PreflightScreen {
+    /// What was waived, as whoever asks for findings, a plan or a run is given it.
+    pub(super) fn waivers(&self) -> Vec<String> {
+        self.waived.iter().cloned().collect()
+    }
+
+    /// Shows a report; what was waived meanwhile is waived.
+    pub(super) fn show(&mut self, report: Report) {
+        self.cursor.within(report.findings.len() + 1);
+        self.report = Some(Report::new(report.cluster, report.findings, &self.waivers()));
+    }
+}
+
 /// What is installed.
 #[derive(Debug, Clone, Default)]
 pub struct ComponentsScreen {

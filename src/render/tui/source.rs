@@ -72,7 +72,7 @@ pub struct PushView {
 
 /// The state of reading every byte.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Reading {
+pub enum VerifyState {
     /// Bytes that were read, and all.
     InProgress(u64, u64),
     /// All are intact.
@@ -105,7 +105,7 @@ pub struct Source {
     /// What it is, or why it cannot be used.
     pub opened: Option<Result<BundleView, String>>,
     /// How far it was read.
-    pub reading: Option<Reading>,
+    pub reading: Option<VerifyState>,
     /// What a push would do, or why that is not known.
     pub push: Option<Result<PushView, String>>,
     pub(super) cursor: Cursor,

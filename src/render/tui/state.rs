@@ -85,7 +85,7 @@ pub enum Overlay {
     /// What keys do; the first row shown.
     Help(Cursor),
     /// A question with yes and no.
-    Ask(Ask),
+    Confirmation(Confirmation),
 }
 
 impl Overlay {
@@ -98,7 +98,7 @@ impl Overlay {
 
 /// What is to be confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ask {
+pub enum Confirmation {
     /// Leave; nothing was changed.
     Leave,
     /// Stop the run; running steps may end.

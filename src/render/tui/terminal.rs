@@ -99,7 +99,7 @@ impl Tui {
     pub fn enter() -> io::Result<Self> {
         on_panic();
         take()?;
-        let (terminal, blind) = sized().inspect_err(|_| give_back())?;
+        let (terminal, blind) = sized().inspect_err(|_| restore_terminal())?;
         Ok(Self { terminal, blind })
     }
 
@@ -136,7 +136,7 @@ impl Tui {
     /// # Errors
     /// The terminal is gone.
     pub fn suspend(&mut self) -> io::Result<()> {
-        give_back();
+        restore_terminal();
         // Not SIGTSTP, which is watched: this cannot be.
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP)?;
         self.resume()
@@ -178,7 +178,7 @@ impl Tui {
 
 impl Drop for Tui {
     fn drop(&mut self) {
-        give_back();
+        restore_terminal();
     }
 }
 
@@ -204,11 +204,11 @@ fn check_terminal() -> io::Result<()> {
 fn take() -> io::Result<()> {
     enable_raw_mode()?;
     TAKEN.store(true, Ordering::SeqCst);
-    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| give_back())
+    execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste).inspect_err(|_| restore_terminal())
 }
 
 /// Gives the terminal back, if it was taken. Safe to call at any time, from any thread.
-fn give_back() {
+fn restore_terminal() {
     if TAKEN.swap(false, Ordering::SeqCst) {
         // What fails here fails because the terminal is gone.
         let _ = execute!(io::stdout(), DisableBracketedPaste, LeaveAlternateScreen, Show);
@@ -227,7 +227,7 @@ fn on_panic() {
         let screens = std::thread::current().id();
         std::panic::set_hook(Box::new(move |info| {
             if std::thread::current().id() == screens {
-                give_back();
+                restore_terminal();
             }
             match TAKEN.load(Ordering::SeqCst) {
                 true => drop(writeln!(DiagnosticsWriter, "{info}")),

@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier};
 
 use super::draw::render;
-use super::state::{Ask, Overlay, Tone};
+use super::state::{Confirmation, Overlay, Tone};
 use super::*;
 use crate::answers::{AnswerSources, from_flags};
 use crate::catalog::load;
@@ -71,8 +71,8 @@ fn press(state: &mut State, keys: &str) -> Vec<Intent> {
     intents
 }
 
-fn send(state: &mut State, news: News) -> Vec<Intent> {
-    update(state, Input::News(Box::new(news)))
+fn send(state: &mut State, news: BackendEvent) -> Vec<Intent> {
+    update(state, Input::BackendEvent(Box::new(news)))
 }
 
 fn target(context: &str, sandbox: bool, state: TargetState) -> Target {
@@ -132,11 +132,11 @@ fn report(errors: bool) -> Report {
 fn at_components(lang: Lang, size: (u16, u16)) -> State {
     let mut state = state(lang, size);
     let reachable = TargetState::Reachable("v1.34.4".into(), Some(1));
-    send(&mut state, News::Targets(vec![target("windlass-sandbox", true, reachable)]));
+    send(&mut state, BackendEvent::Targets(vec![target("windlass-sandbox", true, reachable)]));
     press(&mut state, "Enter");
-    send(&mut state, News::Connected(Ok(Box::new(connected()))));
+    send(&mut state, BackendEvent::Connected(Ok(Box::new(connected()))));
     press(&mut state, "Enter");
-    send(&mut state, News::Report(Ok(report(false))));
+    send(&mut state, BackendEvent::Report(Ok(report(false))));
     press(&mut state, "c");
     state
 }
@@ -152,7 +152,7 @@ fn at_images(lang: Lang, size: (u16, u16)) -> State {
     let mut state = at_questions(lang, size);
     let intents = press(&mut state, "c");
     assert!(matches!(intents.as_slice(), [Intent::Registry(_)]), "{intents:?}");
-    send(&mut state, News::Registry(Ok("10.97.0.2:5000 has all 3 images".into())));
+    send(&mut state, BackendEvent::Registry(Ok("10.97.0.2:5000 has all 3 images".into())));
     state
 }
 
@@ -168,7 +168,10 @@ fn at_review(lang: Lang, size: (u16, u16)) -> State {
     let answers = given.draft(&state.catalog).unwrap().finish().unwrap();
     let resolved = crate::answers::resolve(&state.catalog, &answers).unwrap();
     let plan = plan(&resolved, &crate::model::observed::Observed::default(), true);
-    send(&mut state, News::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))));
+    send(
+        &mut state,
+        BackendEvent::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))),
+    );
     state
 }
 
@@ -178,10 +181,10 @@ fn at_run(lang: Lang, size: (u16, u16), events: usize) -> State {
     let intents = press(&mut state, "c y");
     assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { .. }]), "{intents:?}");
     let deadlines = made::plan().steps.into_iter().map(|Step { id, deadline_seconds, .. }| (id, deadline_seconds));
-    send(&mut state, News::RunStarted(Box::new(RunView::new(deadlines.collect(), None))));
+    send(&mut state, BackendEvent::RunStarted(Box::new(RunView::new(deadlines.collect(), None))));
     for event in made::failing().into_iter().take(events) {
         state.now = event.at.as_millisecond() + 500;
-        send(&mut state, News::Event(event));
+        send(&mut state, BackendEvent::Event(event));
     }
     let pod = |name: &str, phase: &str, ready, reason: &str| PodRow {
         namespace: "apache-livy".into(),
@@ -193,7 +196,10 @@ fn at_run(lang: Lang, size: (u16, u16), events: usize) -> State {
     };
     send(
         &mut state,
-        News::Pods(vec![pod("hdfs-datanode-0", "Running", 1, ""), pod("livy-0", "Pending", 0, "ImagePullBackOff")]),
+        BackendEvent::Pods(vec![
+            pod("hdfs-datanode-0", "Running", 1, ""),
+            pod("livy-0", "Pending", 0, "ImagePullBackOff"),
+        ]),
     );
     state
 }
@@ -205,7 +211,7 @@ fn at_end(lang: Lang, size: (u16, u16)) -> State {
         next_command: Some("windlass --sandbox status".into()),
         ..SummaryExtras::default()
     };
-    send(&mut state, News::Ended(Ended { exit: 5, trouble: None }, Box::new(extras)));
+    send(&mut state, BackendEvent::Ended(Ended { exit: 5, trouble: None }, Box::new(extras)));
     state
 }
 
@@ -304,7 +310,7 @@ fn clusters() {
         let mut state = state(lang, size);
         send(
             &mut state,
-            News::Targets(vec![
+            BackendEvent::Targets(vec![
                 target("windlass-sandbox", true, TargetState::Reachable("v1.34.4".into(), Some(1))),
                 target("production", false, TargetState::Connecting),
                 target(
@@ -321,7 +327,7 @@ fn clusters() {
     snapshot("cluster_looking", state);
     snapshot("cluster_none", |lang, size| {
         let mut state = state(lang, size);
-        send(&mut state, News::Targets(Vec::new()));
+        send(&mut state, BackendEvent::Targets(Vec::new()));
         state
     });
 }
@@ -330,11 +336,11 @@ fn clusters() {
 fn findings() {
     snapshot("preflight", |lang, size| {
         let mut state = state(lang, size);
-        send(&mut state, News::Targets(vec![target("windlass-sandbox", true, TargetState::Connecting)]));
+        send(&mut state, BackendEvent::Targets(vec![target("windlass-sandbox", true, TargetState::Connecting)]));
         press(&mut state, "Enter");
-        send(&mut state, News::Connected(Ok(Box::new(connected()))));
+        send(&mut state, BackendEvent::Connected(Ok(Box::new(connected()))));
         press(&mut state, "Enter");
-        send(&mut state, News::Report(Ok(report(true))));
+        send(&mut state, BackendEvent::Report(Ok(report(true))));
         state
     });
 }
@@ -355,7 +361,7 @@ fn the_plan() {
     snapshot("review_findings", |lang, size| {
         let mut state = at_review(lang, size);
         let planned = state.review.planned.clone().unwrap();
-        send(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+        send(&mut state, BackendEvent::Planned(Ok((Box::new(planned), report(true)))));
         press(&mut state, "c");
         state
     });
@@ -541,11 +547,11 @@ fn names_that_the_cluster_has_are_offered() {
 fn control_c_asks_first_and_then_shows_what_still_runs() {
     let mut state = at_run(Lang::En, (80, 24), 6);
     assert_eq!(press(&mut state, "^C"), []);
-    assert!(shown(&state, (80, 24), false).contains("No new step starts"));
+    assert!(shown(&state, (80, 24), false).contains("No new steps will start"));
     assert_eq!(press(&mut state, "n"), []);
     assert_eq!(press(&mut state, "^C y"), [Intent::Stop]);
     let at = made::at(9_000);
-    send(&mut state, News::Event(crate::event::Envelope { seq: 99, at, event: Event::Stopping }));
+    send(&mut state, BackendEvent::Event(crate::event::Envelope { seq: 99, at, event: Event::Stopping }));
     assert_eq!(press(&mut state, "^C"), []);
     assert!(shown(&state, (80, 24), false).contains("Still running: HDFS is ready"));
     assert_eq!(press(&mut state, "^C").last(), Some(&Intent::Quit));

@@ -7,14 +7,13 @@ use super::flow::{leave, plan, quit, start_run, write};
 use super::help;
 use super::keymap::{self, Command, Leaving, Scope};
 use super::known::Connected;
-use super::message::{Input, Intent, News};
+use super::message::{BackendEvent, Input, Intent};
 use super::parts::RunPhase;
 use super::run::{Ended, RunView};
 use super::screens;
-use super::state::{Ask, Overlay, Screen, State, Tone};
+use super::state::{Confirmation, Overlay, Screen, State, Tone};
 use super::widgets::Cursor;
 use super::words::{Word, fill};
-use crate::model::preflight::Report;
 use crate::render::language;
 use crate::render::look::screen_size;
 
@@ -65,7 +64,7 @@ fn apply_input(state: &mut State, input: Input) -> Vec<Intent> {
             Vec::new()
         }
         Input::Signal => interrupt(state, true),
-        Input::News(news) => apply_news(state, *news),
+        Input::BackendEvent(news) => apply_event(state, *news),
     }
 }
 
@@ -74,7 +73,7 @@ fn press(state: &mut State, key: KeyEvent) -> Vec<Intent> {
     let command = keymap::command(if typing { Scope::Any } else { screens::view(state.screen).scope }, key);
     let small = state.size.0 < SMALLEST.0 || state.size.1 < SMALLEST.1;
     let allowed = matches!(command, Some(Command::Interrupt | Command::Suspend | Command::Quit));
-    if small && !allowed && !matches!(state.overlay, Some(Overlay::Ask(_))) {
+    if small && !allowed && !matches!(state.overlay, Some(Overlay::Confirmation(_))) {
         // Its effect could not be seen.
         return Vec::new();
     }
@@ -144,11 +143,11 @@ fn interrupt(state: &mut State, outside: bool) -> Vec<Intent> {
     }
     match state.overlay {
         // Pressed again at the question: that confirms it.
-        Some(Overlay::Ask(Ask::Stop)) => {
+        Some(Overlay::Confirmation(Confirmation::Stop)) => {
             state.overlay = None;
             vec![Intent::Stop]
         }
-        Some(Overlay::Ask(Ask::LeaveAtOnce)) => quit(state),
+        Some(Overlay::Confirmation(Confirmation::LeaveAtOnce)) => quit(state),
         _ => leave(state),
     }
 }
@@ -163,7 +162,7 @@ fn overlay_key(state: &mut State, overlay: Overlay, key: KeyEvent, command: Opti
             state.overlay = moved.then_some(Overlay::Help(cursor));
             Vec::new()
         }
-        Overlay::Ask(Ask::Leave) if state.may_write() => {
+        Overlay::Confirmation(Confirmation::Leave) if state.may_write() => {
             let Some(answer) = keymap::leaving(key) else { return Vec::new() };
             state.overlay = None;
             match answer {
@@ -172,7 +171,7 @@ fn overlay_key(state: &mut State, overlay: Overlay, key: KeyEvent, command: Opti
                 Leaving::Stay => Vec::new(),
             }
         }
-        Overlay::Ask(ask) => {
+        Overlay::Confirmation(ask) => {
             let answer = keymap::yes_or_no(key);
             let yes = answer == Some(true);
             if answer.is_some() || command == Some(Command::Back) {
@@ -184,14 +183,14 @@ fn overlay_key(state: &mut State, overlay: Overlay, key: KeyEvent, command: Opti
 }
 
 /// What follows a yes.
-fn confirmed(state: &mut State, ask: Ask) -> Vec<Intent> {
+fn confirmed(state: &mut State, ask: Confirmation) -> Vec<Intent> {
     match ask {
         // That they would be lost was confirmed.
-        Ask::Leave if state.would_lose_answers() => vec![Intent::Quit],
-        Ask::Leave | Ask::LeaveAtOnce => quit(state),
-        Ask::Stop => vec![Intent::Stop],
-        Ask::Skip => screens::run::skip_confirmed(state),
-        Ask::Install => {
+        Confirmation::Leave if state.would_lose_answers() => vec![Intent::Quit],
+        Confirmation::Leave | Confirmation::LeaveAtOnce => quit(state),
+        Confirmation::Stop => vec![Intent::Stop],
+        Confirmation::Skip => screens::run::skip_confirmed(state),
+        Confirmation::Install => {
             // A plan that was not shown cannot be confirmed.
             let Some(planned) = &state.review.planned else { return Vec::new() };
             state.running.agreed = Some(Box::new(planned.plan.clone()));
@@ -200,41 +199,41 @@ fn confirmed(state: &mut State, ask: Ask) -> Vec<Intent> {
     }
 }
 
-fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
+fn apply_event(state: &mut State, news: BackendEvent) -> Vec<Intent> {
     match news {
-        News::Targets(targets) => {
+        BackendEvent::Targets(targets) => {
             let current = targets.iter().position(|target| target.current).unwrap_or(0);
             state.cluster.cursor = Cursor(current);
             (state.cluster.targets, state.cluster.known) = (targets, true);
         }
-        News::TargetChecked(row, checked) => {
+        BackendEvent::TargetChecked(row, checked) => {
             if let Some(target) = state.cluster.targets.get_mut(row) {
                 target.state = checked;
             }
         }
-        News::Connected(connected) => {
+        BackendEvent::Connected(connected) => {
             state.done_waiting(Word::Connecting);
             match connected {
                 Ok(connected) => return connect(state, *connected),
                 Err(errors) => show_error(state, &errors),
             }
         }
-        News::Source(news) => return screens::source::apply_news(state, news),
-        News::Report(report) => {
+        BackendEvent::Source(news) => return screens::source::apply_event(state, news),
+        BackendEvent::Report(report) => {
             state.done_waiting(Word::RunningPreflight);
             match report {
-                Ok(report) => set_report(state, report),
+                Ok(report) => state.preflight.show(report),
                 Err(errors) => {
                     state.preflight.report = None;
                     state.failed = Some(errors.join(": "));
                 }
             }
         }
-        News::Planned(planned) => {
+        BackendEvent::Planned(planned) => {
             state.done_waiting(Word::Planning);
             match planned {
                 Ok((planned, report)) => {
-                    set_report(state, report);
+                    state.preflight.show(report);
                     screens::review::set_plan(state, *planned);
                 }
                 Err(errors) => {
@@ -243,14 +242,14 @@ fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
                 }
             }
         }
-        News::Registry(answer) => {
+        BackendEvent::Registry(answer) => {
             state.done_waiting(Word::CheckingRegistry);
             state.registry = Some(match answer {
                 Ok(message) => (true, message),
                 Err(errors) => (false, errors.join(": ")),
             });
         }
-        News::Written(Ok((path, old))) => {
+        BackendEvent::Written(Ok((path, old))) => {
             state.file.saved = state.answered();
             (state.file.failed, state.file.older) = (false, false);
             let (path, old) = (path.display().to_string(), old.map(|old| old.display().to_string()));
@@ -263,22 +262,22 @@ fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
             };
             state.notice = Some((Tone::Good, message));
         }
-        News::Written(Err(errors)) => {
+        BackendEvent::Written(Err(errors)) => {
             state.file.failed = true;
             show_error(state, &errors);
         }
-        News::Outdated => {
+        BackendEvent::Outdated => {
             state.done_waiting(Word::Starting);
             state.running.phase = RunPhase::Idle;
             state.screen = Screen::Review;
             return plan(state);
         }
-        News::Refused => {
+        BackendEvent::Refused => {
             state.review.refused = true;
             state.screen = Screen::Review;
             return plan(state);
         }
-        News::RunError(errors) => {
+        BackendEvent::RunError(errors) => {
             state.done_waiting(Word::Starting);
             state.running.phase = RunPhase::Idle;
             if let Some(run) = state.run.as_mut().filter(|run| run.is_live()) {
@@ -286,8 +285,8 @@ fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
             }
             show_error(state, &errors);
         }
-        News::Warning(text) => state.notice = Some((Tone::Warning, text)),
-        News::RunStarted(run) => {
+        BackendEvent::Warning(text) => state.notice = Some((Tone::Warning, text)),
+        BackendEvent::RunStarted(run) => {
             state.done_waiting(Word::Starting);
             if state.running.phase != RunPhase::Stopping {
                 state.running.phase = RunPhase::Running;
@@ -297,23 +296,23 @@ fn apply_news(state: &mut State, news: News) -> Vec<Intent> {
             state.run = Some(*run);
             state.screen = Screen::Run;
         }
-        News::Event(event) => {
+        BackendEvent::Event(event) => {
             if let Some(run) = &mut state.run {
                 run.event(&event);
             }
         }
-        News::Lines(step, lines) => {
+        BackendEvent::Lines(step, lines) => {
             if let Some(run) = &mut state.run {
                 run.add_lines(&step, state.now, &lines);
             }
         }
-        News::Pods(pods) => {
+        BackendEvent::Pods(pods) => {
             if let Some(run) = &mut state.run {
                 run.pod.within(pods.len());
                 run.pods = pods;
             }
         }
-        News::Ended(ended, extras) => return screens::run::ended(state, ended, *extras),
+        BackendEvent::Ended(ended, extras) => return screens::run::ended(state, ended, *extras),
     }
     Vec::new()
 }
@@ -337,13 +336,6 @@ fn connect(state: &mut State, connected: Connected) -> Vec<Intent> {
     }
     state.preflight.report = None;
     screens::source::enter(state)
-}
-
-/// Shows a report; what was waived meanwhile is waived.
-fn set_report(state: &mut State, report: Report) {
-    let waived: Vec<String> = state.preflight.waived.iter().cloned().collect();
-    state.preflight.cursor.within(report.findings.len() + 1);
-    state.preflight.report = Some(Report::new(report.cluster, report.findings, &waived));
 }
 
 /// Shows an error in the line above the footer.

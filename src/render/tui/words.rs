@@ -1,6 +1,6 @@
 //! What the screens say. Other languages are in `render/language`, each text by its name here.
 
-use crate::render::language::{Lang, screen_text};
+use crate::render::language::{Lang, plural, screen_text};
 
 /// A text with `{name}` replaced by values.
 pub(super) fn fill(text: &str, values: &[(&str, impl AsRef<str>)]) -> String {
@@ -9,7 +9,7 @@ pub(super) fn fill(text: &str, values: &[(&str, impl AsRef<str>)]) -> String {
 
 /// "And so many more pods the same", in the form for the number.
 pub(super) const fn same_of_pods(lang: Lang, count: usize) -> Word {
-    [Word::SameOfPod, Word::SameOfPods, Word::SameOfManyPods][lang.plural(count as u64)]
+    [Word::SameOfPod, Word::SameOfPods, Word::SameOfManyPods][plural(lang, count as u64)]
 }
 
 macro_rules! words {
@@ -41,7 +41,7 @@ words! {
     Run: "Run";
     Summary: "Summary";
 
-    TooSmall: "terminal is {columns}x{rows}, windlass needs 80x24: enlarge it, or q quits";
+    TooSmall: "terminal is {columns}x{rows}, windlass needs 80x24: enlarge it, or press q to quit";
     Continue: "Continue";
     Target: "cluster";
     Yes: "yes";
@@ -49,7 +49,7 @@ words! {
     Empty: "(empty)";
     Nothing: "nothing";
     YesNo: "y yes   n no   Esc back";
-    LeaveKeys: "y write and leave   d leave without writing   Esc back";
+    LeaveKeys: "y save and quit   d quit without saving   Esc back";
     TypingKeys: "Enter accept   Esc cancel   Ctrl-U clear";
     Copied: "sent to the terminal's clipboard: {what}";
     Written: "answers written to {file}";
@@ -74,7 +74,7 @@ words! {
 
     WhichSource: "Where do nodes get their images from?";
     FromPublished: "from the public registries";
-    FromRegistry: "from the site's registry, which has them already";
+    FromRegistry: "from the site's registry, which already has the images";
     FromBundle: "from an offline bundle, through the site's registry";
     FromPublishedHelp: "Nodes pull from docker.io, quay.io and other registries, and need access to them.";
     FromRegistryHelp: "The site's registry has all images, under their original paths.";
@@ -83,8 +83,8 @@ words! {
     SiteRegistry: "Registry of the site";
     BundleFile: "File, or folders with its parts";
     BundleFileHelp: "A file, a part, or folders with parts, separated by colons, such as /mnt/a:/mnt/b. It is opened at once: structure, signature and lock are checked.";
-    BundleKey: "Public key that must have signed it";
-    BundleKeyHelp: "A PEM file. With it, an offline bundle that is not signed by this key is refused. Empty: any is accepted.";
+    BundleKey: "Public key to verify its signature with";
+    BundleKeyHelp: "A PEM file. With it, an offline bundle that is not signed by this key is rejected. If empty, any offline bundle is accepted.";
     BundleCheck: "Check";
     OpeningBundle: "opening the offline bundle";
     BundleOpened: "{images} images, {bytes}";
@@ -101,7 +101,7 @@ words! {
     EveryByte: "Every byte read and verified: {bytes}.";
     ReadStopped: "reading the offline bundle was stopped";
     RegistryCa: "Certificate authorities to trust";
-    RegistryCaHelp: "A PEM file with the authority of the registry's certificate, for the push from this machine. Nodes have settings of their own: the pull test names the file.";
+    RegistryCaHelp: "A PEM file with the CA certificate of the registry, for the push from this machine. Nodes are configured separately: the pull test names the file.";
     PushPlan: "Push plan";
     PushPlanHelp: "Enter checks what the registry has, and what prevents images from being pushed. Nothing is changed.";
     PushCounts: "{images} images: {upload} to upload, {mount} to mount, {there} already present";
@@ -148,7 +148,7 @@ words! {
 
     WhichProfile: "How large? Each of these sizes can be changed on the next screen.";
     NoProfile: "Keep as is";
-    KeepsOwnAnswer: "stays {value}: your answer";
+    KeepsOwnAnswer: "keeps {value} (your answer)";
     AndMore: "and {count} more";
     NoProfileHelp: "Keeps installed values and given answers, otherwise the defaults of each component.";
 
@@ -159,7 +159,7 @@ words! {
     NeededShort: "required";
     NoDefault: "no default";
     OptionsAre: "← → choose: {options}";
-    PreviousValue: "was {value}; u reverts it";
+    PreviousValue: "was {value}; press u to restore it";
     DefaultIs: "default: {value}";
     AnswerLabel: "answer:";
     FilterLabel: "show only:";
@@ -181,15 +181,15 @@ words! {
     SecretGenerated: "generated";
     SecretSet: "set: {where}";
     BecomesSecret: "becomes Secret {name}, key {keys}";
-    UsesSecret: "uses Secret {name} as it is, key {keys}";
-    MadeOfIt: "Secrets made of it: {names}";
+    UsesSecret: "uses Secret {name} as is, key {keys}";
+    MadeOfIt: "Secrets created from it: {names}";
     RotateWith: "to rotate it: windlass secrets rotate {id}";
     FilledSecrets: "Secrets that windlass fills; their content is never shown";
     FromVariable: "from environment variable {name}";
     FromFile: "from file {name}";
     CopyOf: "a copy of Secret {name}";
-    MadeOf: "made of {name}";
-    MadeOfAnswers: "made from answers";
+    MadeOf: "created from {name}";
+    MadeOfAnswers: "created from answers";
     PublicRegistries: "Images come from public registries. For a site without internet, set its own registry.";
     PrivateRegistry: "Images come from {registry}. r checks again.";
 
@@ -207,7 +207,7 @@ words! {
 
     Recorded: "RECORDED";
     RunningNow: "running";
-    StoppingNow: "stopping: running steps are given time to end";
+    StoppingNow: "stopping: waiting for running steps to finish";
     EndedVerified: "installed and verified";
     EndedPartly: "done, but some steps were skipped";
     EndedUnchecked: "installed; checks skipped";
@@ -215,7 +215,7 @@ words! {
     EndedFailed: "failed";
     EndedStopped: "stopped";
     Transfer: "{percent} %, {rate}/s, {left} left";
-    TimeLeft: "about {left} left, by earlier runs";
+    TimeLeft: "about {left} left, based on earlier runs";
     OnPath: "{mark} on the critical path: the run takes as long as the marked steps";
     FoldKeys: "Enter shows or hides the steps";
     CountOf: "{word}: {count}";
@@ -223,7 +223,7 @@ words! {
     AtMost: "{elapsed}, at most {limit}";
     CountFailed: "{count} failed";
     CountBlocked: "{count} blocked";
-    RetryPending: "then retries";
+    RetryPending: "then retry";
     ContinuesRun: "continues run {run}";
     PaneSteps: "Steps";
     PaneDetail: "Step";
@@ -245,7 +245,7 @@ words! {
     SameOfPods: "and {count} more pods the same";
     SameOfManyPods: "and {count} more pods the same";
     NotStarted: "not started";
-    StepsStillRunning: "Other steps continue. When they have ended, r retries it and s skips it; e changes answers meanwhile.";
+    StepsStillRunning: "Other steps are still running. When they have finished, r retries the failed step and s skips it; e changes answers in the meantime.";
     FailedStepKeys: "r plans and retries; s skips it and what needs it; e changes answers first; c shows the summary.";
     NothingFailed: "nothing has failed";
     SelectFailed: "select a failed step; s skips it";
@@ -262,18 +262,18 @@ words! {
     Inside: "in the cluster only";
     LoginOnly: "login";
     LoginUser: "user {user}";
-    ShowsPassword: "{user}; this shows the password:";
-    NotOutside: "not from outside: {why}";
+    ShowsPassword: "{user}; to show the password:";
+    NotOutside: "not reachable from outside: {why}";
     HostsLines: "host names that do not resolve on this machine; add to its /etc/hosts:";
-    LeaveWithQ: "Enter or q leaves.";
+    LeaveWithQ: "Press Enter or q to quit.";
 
-    AskLeave: "Leave? The answers would be written to {file}.";
-    AskLeaveOlder: "Leave? The answers would be written to {file}; the older file is kept as {file}.old.";
-    AskLeaveLost: "Leave without the answers? They could not be written to {file}, and would be lost.";
-    AskLeaveEmpty: "Leave?";
-    AskStop: "Stop? No new step starts, running steps are given time to end; the same command resumes later.";
-    AskLeaveAtOnce: "Leave at once? Still running: {what}. Releases may be left pending and uploads with temporary names; the next install fixes that.";
-    AskSkip: "Skip \u{ab}{step}\u{bb} and {count} step(s) that need it? They will not be done.";
+    AskLeave: "Quit? The answers will be written to {file}.";
+    AskLeaveOlder: "Quit? The answers will be written to {file}; the older file is kept as {file}.old.";
+    AskLeaveLost: "Quit without saving? The answers could not be written to {file} and will be lost.";
+    AskLeaveEmpty: "Quit?";
+    AskStop: "Stop? No new steps will start and running steps may finish; run the same command again to resume.";
+    AskLeaveAtOnce: "Quit immediately? Still running: {what}. Releases may be left pending and uploads under temporary names; the next install cleans them up.";
+    AskSkip: "Skip \"{step}\" and {count} step(s) that need it? They will not run.";
     AskInstall: "Install on {target}?";
     RowsOf: "rows {from} to {to} of {count}; ↑ ↓";
     RowsHere: "rows {from} to {to} of {count}";
@@ -283,30 +283,30 @@ words! {
 
     KeyUp: "up";
     KeyDown: "down";
-    KeyLeft: "left; the option before";
-    KeyRight: "right; the option after";
+    KeyLeft: "left; previous option";
+    KeyRight: "right; next option";
     KeyNext: "next; group or pane";
-    KeyPrevious: "group or pane before";
+    KeyPrevious: "previous group or pane";
     KeyPageUp: "a page up";
     KeyPageDown: "a page down";
     KeyFirst: "first row";
     KeyLast: "last row";
-    KeyEnter: "choose; do what the row is for";
-    KeyChange: "change; or do what the row is for";
+    KeyEnter: "choose; or run the action of the row";
+    KeyChange: "change; or run the action of the row";
     KeyToggle: "on or off";
     KeyContinue: "continue";
     KeyBack: "back";
-    KeyUndo: "undo; back to what it was";
+    KeyUndo: "undo; restore the previous value";
     KeyFilter: "filter; search in a log";
     KeyNextMatch: "next match";
-    KeyPreviousMatch: "match before";
+    KeyPreviousMatch: "previous match";
     KeyRefresh: "again; check once more";
-    KeyVerify: "read all; compare every byte, or stop that";
-    KeyWaive: "waive; or take that back";
-    KeyAnother: "another; an instance with a name of its own";
+    KeyVerify: "read all; verify every byte, or stop verifying";
+    KeyWaive: "waive; or undo the waiver";
+    KeyAnother: "another; add an instance with its own name";
     NameLabel: "name of the instance";
-    WrongName: "a name has a to z, 0 to 9 and dashes, starts with a letter and has at most 20 characters";
-    KeyWrite: "write answers; to the file that is named";
+    WrongName: "a name consists of a to z, 0 to 9 and dashes, starts with a letter and has at most 20 characters";
+    KeyWrite: "write answers; to the file shown";
     KeyRetry: "retry with a new plan";
     KeyEdit: "change answers; then retry";
     KeySkip: "skip; continue without the failed step";
@@ -315,9 +315,9 @@ words! {
     KeyWrap: "break long lines";
     KeyCopy: "copy; the command that does the same";
     KeyHelp: "help; this list";
-    KeyQuit: "leave";
+    KeyQuit: "quit";
     KeySuspend: "suspend; fg resumes";
-    KeyInterrupt: "stop; again: leave at once";
+    KeyInterrupt: "stop; press again to quit immediately";
 }
 
 #[cfg(test)]

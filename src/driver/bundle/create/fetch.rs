@@ -17,9 +17,6 @@ use super::super::stream::CHUNK;
 use crate::driver::image_source::{ImageSource, SourceError};
 use crate::model::oci::{Descriptor, Digest};
 
-/// No byte for so long is a failure.
-const STALL: Duration = Duration::from_secs(120);
-
 /// So often a blob is asked for again without a byte more than before ...
 const ATTEMPTS: u32 = 4;
 
@@ -105,9 +102,7 @@ impl Slot {
         journal: &Journal,
         report: &(dyn Fn(u64) + Send + Sync),
     ) -> Result<(), CreateError> {
-        let stalled = |_| self.wrong(BlobProblem::Stalled(STALL.as_secs()));
-        let asked = source.blob(repository, descriptor, progress.written);
-        let mut reader = tokio::time::timeout(STALL, asked).await.map_err(stalled)??;
+        let mut reader = source.blob(repository, descriptor, progress.written).await?;
         let mut buffer = Vec::with_capacity(CHUNK);
         loop {
             buffer.clear();
@@ -115,8 +110,7 @@ impl Slot {
             // Whole pieces, however small the network's are.
             while buffer.len() < CHUNK && !ended {
                 let mut piece = (&mut reader).take((CHUNK - buffer.len()) as u64);
-                let read = tokio::time::timeout(STALL, piece.read_buf(&mut buffer));
-                match read.await.map_err(stalled)? {
+                match piece.read_buf(&mut buffer).await {
                     Ok(count) => ended = count == 0,
                     // What came before it is kept.
                     Err(error) => {
@@ -235,11 +229,8 @@ impl Slot {
 }
 
 /// Whether asking again may help: a connection that broke, and not a blob that is wrong or a disk that is full.
-fn may_be_repeated(error: &CreateError) -> bool {
-    matches!(
-        error,
-        CreateError::Source(_) | CreateError::Bundle(BundleError::Blob { problem: BlobProblem::Stalled(_), .. })
-    )
+const fn may_be_repeated(error: &CreateError) -> bool {
+    matches!(error, CreateError::Source(_))
 }
 
 /// Writes in large pieces, hashes, and keeps the disk's error apart from the reader's.

@@ -185,7 +185,7 @@ impl Reader<'_> {
         }
         match words {
             [flag, ..] if text(flag).starts_with("--") => {
-                self.add(place(flag, pos), "FROM takes no options: use --platform of the command");
+                self.add(place(flag, pos), "FROM does not support options: use the --platform flag of the command");
             }
             [image] => self.from = Some(image.clone()),
             [image, by, _] if text(by).eq_ignore_ascii_case("as") => self.from = Some(image.clone()),

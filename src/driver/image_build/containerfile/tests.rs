@@ -114,7 +114,7 @@ fn what_cannot_be_followed_is_refused_at_its_place() {
         ("", "C:1:1: missing FROM"),
         ("FROM b\nUSER 1", "C:1:1: missing COPY"),
         ("COPY a /b/\nFROM b", "C:1:1: COPY before FROM"),
-        ("FROM --platform=linux/amd64 b\nCOPY a /b/", "C:1:6: FROM takes no options"),
+        ("FROM --platform=linux/amd64 b\nCOPY a /b/", "C:1:6: FROM does not support options"),
         ("FROM a b\nCOPY a /b/", "C:1:1: FROM needs exactly one image"),
         ("ARG X\nFROM $X\nCOPY a /b/", "C:2:6: variable X has no value"),
         ("FROM b\nARG X\nCOPY $X /b/", "C:3:6: variable X has no value"),

@@ -3,7 +3,7 @@
 use super::class::PullClass;
 
 /// What pulls on a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum NodeRuntime {
     /// containerd.
     Containerd,

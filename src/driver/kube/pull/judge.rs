@@ -148,7 +148,7 @@ fn describe(class: PullClass, image: &str, host: &str, runtime: NodeRuntime, tex
             format!("set platform.registry to a name in the certificate, or issue a certificate with {host} as a subject alternative name"),
         ),
         PullClass::Expired => (
-            format!("the certificate of {host} has expired, or is not valid yet by the node's clock"),
+            format!("the certificate of {host} has expired, or is not yet valid according to the node's clock"),
             "compare the node's clock with the dates in the certificate (`date -u`; `openssl s_client -connect HOST:PORT | openssl x509 -noout -dates`): correct the clock, or renew the certificate".to_owned(),
         ),
         PullClass::PlainHttp => (
@@ -175,7 +175,7 @@ fn describe(class: PullClass, image: &str, host: &str, runtime: NodeRuntime, tex
             format!("the login for {host} cannot read {image}, or the repository does not exist"),
             "give the login the right to pull from that project, or push there (`windlass bundle push`)".to_owned(),
         ),
-        PullClass::TooMany => (format!("{host} answers with too many requests"), "wait, then run the same command again; with a login most registries allow more".to_owned()),
+        PullClass::TooMany => (format!("{host} is rate limiting requests (too many requests)"), "wait, then run the same command again; most registries have higher limits for authenticated users".to_owned()),
         PullClass::Refused => (
             format!("the node's connection to {host} was refused"),
             format!("check that the registry is running and that platform.registry has its port ({host})"),

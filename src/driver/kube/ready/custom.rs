@@ -129,10 +129,10 @@ fn judge(object: &ObjectRef, live: Option<&Value>, now: Timestamp) -> Option<Fin
         let created = live.pointer("/metadata/creationTimestamp").and_then(Value::as_str);
         let age = created.and_then(|text| text.parse::<Timestamp>().ok()).map(|created| now.duration_since(created));
         let is_new = age.is_some_and(|age| age.as_secs_f64() < NO_STATUS.as_secs_f64());
-        return is_new.then(|| about(object, "NoStatus", "controller has not reported a status yet"));
+        return is_new.then(|| about(object, "NoStatus", "the controller has not reported a status yet"));
     }
     if is_behind(live) {
-        return Some(about(object, "Progressing", "controller has not seen the change yet"));
+        return Some(about(object, "Progressing", "the controller has not observed the change yet"));
     }
     // Set by a controller that has given up: only a change makes it continue.
     if let Some(stalled) = condition(live, "Stalled").filter(|it| it.status == "True" && !it.stale) {
@@ -174,7 +174,7 @@ mod tests {
         assert_eq!(how(with("Other", "False")), None, "it is not about readiness");
         assert_eq!(how(json!({"status": {"phase": "Pending"}})), None, "k8s.wait is for that");
         let behind = json!({"metadata": {"generation": 2}, "status": {"observedGeneration": 1}});
-        assert!(how(behind).unwrap().contains("not seen the change"));
+        assert!(how(behind).unwrap().contains("not observed the change"));
         let both = json!({"status": {"conditions": [
             {"type": "Available", "status": "False"}, {"type": "Ready", "status": "True"}]}});
         assert_eq!(how(both), None, "the first of the list decides");

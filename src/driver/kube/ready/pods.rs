@@ -268,15 +268,19 @@ fn exits_of(it: &ContainerStatus) -> u32 {
 }
 
 fn exits_text(exits: u32, last: &Terminated) -> String {
-    let times = if exits == 1 { "exited once, with".to_owned() } else { format!("exited {exits} times, last with") };
-    let how = match (last.reason.as_deref(), last.exit_code) {
-        (Some("OOMKilled"), code) => format!("code {code} (OOMKilled: it needs more memory than its limit)"),
-        (Some(reason), code) if reason != "Error" => format!("code {code} ({reason})"),
-        (_, code) => format!("code {code}"),
+    let code = last.exit_code;
+    let times = match exits {
+        1 => format!("exited once, with code {code}"),
+        _ => format!("exited {exits} times, last with code {code}"),
+    };
+    let reason = match last.reason.as_deref() {
+        Some("OOMKilled") => " (OOMKilled: it needs more memory than its limit)".to_owned(),
+        Some(reason) if reason != "Error" => format!(" ({reason})"),
+        _ => String::new(),
     };
     match last.message.as_deref().map(one_line).filter(|message| !message.is_empty()) {
-        Some(message) => format!("{times} {how}: {message}"),
-        None => format!("{times} {how}"),
+        Some(message) => format!("{times}{reason}: {message}"),
+        None => format!("{times}{reason}"),
     }
 }
 

@@ -152,7 +152,7 @@ impl Judge<'_> {
             object,
             "OldRevisionNotReady",
             format!(
-                "pod of the old revision is not ready, and its StatefulSet does not replace it until it is; \
+                "pod of the old revision is not ready, and its StatefulSet does not replace it until it is ready; \
                  run: kubectl -n {namespace} delete pod {name}"
             ),
         );
@@ -365,7 +365,7 @@ struct OnDownNodes {
 /// The controller has not seen the newest change yet, so its status is about an older one.
 fn unobserved(object: &ObjectRef, generation: Option<i64>, observed: Option<i64>) -> Option<Finding> {
     (observed.unwrap_or(0) < generation.unwrap_or(0))
-        .then(|| about(object, "Progressing", "controller has not seen the change yet"))
+        .then(|| about(object, "Progressing", "the controller has not observed the change yet"))
 }
 
 /// The number at the end of a StatefulSet pod's name.

@@ -38,7 +38,7 @@ impl Registry {
             self.put_manifest(repository, &tag, &bytes, INDEXES[0]).await?;
             // The next round looks whether it has stayed so: there is no way to write only what nobody else has written.
         }
-        let what = format!("the list of what belongs to {subject} in {repository}");
+        let what = format!("the referrers list of {subject} in {repository}");
         Err(PushError::Lost { host: self.host().to_owned(), what })
     }
 }

@@ -124,6 +124,15 @@ impl PushImage {
     }
 }
 
+/// The names of the images that need each of these blobs.
+pub(super) fn needing(images: &[PushImage], blobs: impl Iterator<Item = Digest>) -> BTreeMap<Digest, BTreeSet<String>> {
+    let of = |digest: &Digest| {
+        let needing = images.iter().filter(|image| image.blobs.contains_key(digest));
+        needing.map(|image| image.request.name.clone()).collect()
+    };
+    blobs.map(|digest| (digest, of(&digest))).collect()
+}
+
 /// How many steps each comes after those that it needs. What goes around in a circle ends somewhere.
 fn ranks(found: &BTreeMap<Digest, OciManifest>, after: &BTreeMap<Digest, BTreeSet<Digest>>) -> BTreeMap<Digest, usize> {
     let mut ranks: BTreeMap<Digest, usize> = found.keys().map(|digest| (*digest, 0)).collect();

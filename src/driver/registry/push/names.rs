@@ -1,6 +1,7 @@
 //! What an image is called in the target: its path below the target's, or as much of it as the registry takes.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::model::ImageName;
 
@@ -57,6 +58,16 @@ pub struct TargetName {
     pub repository: String,
     /// The tag, if it has one.
     pub tag: Option<String>,
+}
+
+/// As it is named on a command line: `harbor.site/mirror`.
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.prefix.as_str() {
+            "" => f.write_str(&self.host),
+            prefix => write!(f, "{}/{prefix}", self.host),
+        }
+    }
 }
 
 impl Target {

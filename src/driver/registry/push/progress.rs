@@ -1,8 +1,10 @@
 //! How far a push is, in bytes. It never goes back: what is sent once more counts when it gets further than before.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::model::human;
 use crate::model::oci::Digest;
 
 /// How far a push is. Copies are the same one; it may be read at any time.
@@ -28,6 +30,20 @@ pub struct HalfSent {
     pub size: u64,
     /// How many bytes the registry has kept, from which the upload resumes; with none it starts again.
     pub kept: u64,
+}
+
+impl fmt::Display for HalfSent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { repository, digest, size, kept } = self;
+        if *kept > 0 {
+            write!(f, "{digest} of {repository} resumes at {} of {}", human(*kept), human(*size))
+        } else {
+            write!(
+                f,
+                "{digest} of {repository} restarts from the beginning: the registry did not keep the partial upload"
+            )
+        }
+    }
 }
 
 /// One reading.

@@ -1,9 +1,12 @@
 //! What was pushed, for whoever has to know later: where each image is, by which digest, and what was sent for it.
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::driver::whole_file::replace;
 use crate::model::oci::Digest;
 
 /// The version of the format.
@@ -19,6 +22,9 @@ pub struct Receipt {
     /// The digest of the lock of the offline bundle that was pushed; absent where no file is meant to be written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lock: Option<Digest>,
+    /// Of a difference: the digest of its base's lock. What the registry has of the base is not in the receipt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<Digest>,
     /// Images by their whole names: `docker.io/apache/spark:3.5.6`.
     pub images: BTreeMap<String, ReceiptImage>,
     /// Signatures and attestations that lie beside images were skipped, on request.
@@ -35,6 +41,23 @@ impl Receipt {
         self.images.values().fold((0, 0, 0), |(existing, mounted, sent), image| {
             (existing + image.bytes_existing, mounted + image.bytes_mounted, sent + image.bytes_sent)
         })
+    }
+
+    /// With what only the caller of a push knows: the lock of the offline bundle, that of its base where it is a difference, and
+    /// whether signatures were skipped.
+    #[must_use]
+    pub fn of(self, lock: Digest, base: Option<Digest>, without_signatures: bool) -> Self {
+        Self { lock: Some(lock), base, without_signatures, ..self }
+    }
+
+    /// Writes it as JSON, whole or not at all.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn write(&self, path: &Path) -> io::Result<()> {
+        let mut text = serde_json::to_string_pretty(self)?;
+        text.push('\n');
+        replace(path, text.as_bytes(), 0o666).map(drop)
     }
 
     /// Everything that the registry has since: manifests and blobs of the images.

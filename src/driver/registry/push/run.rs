@@ -8,7 +8,7 @@ use futures::future::join;
 
 use super::attach::is_immutable;
 use super::error::PushError;
-use super::image::{BlobStore, ImageRequest, PushImage, PushManifest};
+use super::image::{BlobStore, ImageRequest, PushImage, PushManifest, needing};
 use super::journal::Journal;
 use super::plan::{self, BlobAction, Presence, PushPlan, TagAction, TagConflict, wanted_tags};
 use super::preflight::PushProblem;
@@ -82,6 +82,13 @@ impl<'a> Push<'a> {
     #[must_use]
     pub const fn plan(&self) -> &PushPlan {
         &self.plan
+    }
+
+    /// The blobs that will be sent, and the names of the images that need each of them.
+    #[must_use]
+    pub fn to_send(&self) -> BTreeMap<Digest, BTreeSet<String>> {
+        let sent = self.plan.blobs.iter().filter(|step| step.action == BlobAction::Upload);
+        needing(&self.images, sent.map(|step| step.digest))
     }
 
     /// What keeps it from starting: asked for each repository that is written to, and for the room in their projects, all at once.
@@ -356,7 +363,6 @@ impl<'a> Push<'a> {
                     .manifests
                     .iter()
                     .map(|one| one.manifest.digest)
-                    .chain(image.base.iter().copied())
                     .filter(|one| *one != request.top)
                     .collect(),
                 blobs: image.blobs.keys().copied().collect(),
@@ -380,6 +386,7 @@ impl<'a> Push<'a> {
             schema: RECEIPT_SCHEMA,
             registry: self.registry.host().to_owned(),
             lock: None,
+            base: None,
             images,
             without_signatures: false,
             bytes_on_the_wire: progress.snapshot().sent,

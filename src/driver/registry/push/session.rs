@@ -203,23 +203,11 @@ impl Registry {
             }
             Err(error) if !retry::may_pass(&error) => Err(self.unreachable(error)),
             Err(error) => {
-                let why = causes(&error.without_url());
+                let why = retry::causes(&error.without_url());
                 Ok(Sent::Cut { sent, elapsed, all, why })
             }
         }
     }
-}
-
-/// An error with its causes, in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
 }
 
 /// How many bytes a registry has, by its `Range: 0-N`, which is the same for none and for one: one is sent again.

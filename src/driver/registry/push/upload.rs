@@ -13,8 +13,9 @@ use super::preflight;
 use super::progress::BlobProgress;
 use super::session::{Piece, Sent, Session, UploadStart, received};
 use super::sizing::Sizing;
+use crate::driver::registry::Registry;
 use crate::driver::registry::auth::{self, Scopes};
-use crate::driver::registry::{Registry, retry};
+use crate::driver::registry::retry::{self, Asked};
 use crate::model::oci::Digest;
 
 /// Who sends blobs.
@@ -49,7 +50,7 @@ enum Step {
     /// The answer to the last byte was lost: it may be there.
     Unconfirmed(String),
     /// The registry is asked how far it is, after a while; with what was cut off, if it was.
-    QueryStatus { why: String, pause: Option<Duration>, cut: Option<(u64, Duration)> },
+    QueryStatus { why: String, asked: Option<Asked>, cut: Option<(u64, Duration)> },
     /// The upload is no longer there.
     Gone(String),
     /// It was too much at a time; a smaller piece is next.
@@ -103,7 +104,7 @@ impl Uploader<'_> {
                     return Err(error);
                 }
             };
-            let (why, pause) = match step {
+            let (why, waited) = match step {
                 Step::Done => return self.finish(transfer),
                 Step::Moved(next) => {
                     if next.at > best {
@@ -114,7 +115,7 @@ impl Uploader<'_> {
                     if further {
                         continue;
                     }
-                    ("no progress after a chunk".to_owned(), None)
+                    ("no progress after a chunk".to_owned(), false)
                 }
                 Step::Unconfirmed(why) => {
                     if self.appears(transfer).await {
@@ -125,10 +126,10 @@ impl Uploader<'_> {
                     if session.is_none() {
                         self.cancel(transfer, &current).await;
                     }
-                    (why, None)
+                    (why, false)
                 }
-                Step::QueryStatus { why, pause, cut } => {
-                    tokio::time::sleep(retry::wait(failures + 1, pause, &limits)).await;
+                Step::QueryStatus { why, asked, cut } => {
+                    self.registry.pauses().pause(failures + 1, asked, &why).await;
                     session = self.registry.upload_status(&transfer.repository, &current).await?;
                     if let Some((sent, elapsed)) = cut {
                         let kept = session.as_ref().is_some_and(|session| session.at > current.at);
@@ -139,11 +140,11 @@ impl Uploader<'_> {
                         Some(_) => {}
                         None => self.cancel(transfer, &current).await,
                     }
-                    (why, Some(Duration::ZERO))
+                    (why, true)
                 }
                 Step::Gone(why) => {
                     self.cancel(transfer, &current).await;
-                    (why, None)
+                    (why, false)
                 }
                 // No failure: it ends where pieces get no smaller.
                 Step::TooLarge => {
@@ -156,7 +157,7 @@ impl Uploader<'_> {
                         return Err(PushError::Digest { host: self.host().to_owned(), digest: transfer.digest });
                     }
                     differed = true;
-                    ("digest mismatch".to_owned(), None)
+                    ("digest mismatch".to_owned(), false)
                 }
             };
             failures += 1;
@@ -175,8 +176,8 @@ impl Uploader<'_> {
                 });
             }
             // Who was asked after a while has been waited for already.
-            if pause.is_none() {
-                tokio::time::sleep(retry::wait(failures, None, &limits)).await;
+            if !waited {
+                self.registry.pauses().pause(failures, None, &why).await;
             }
         }
     }
@@ -255,7 +256,7 @@ impl Uploader<'_> {
         match self.registry.send_piece(method, url, scopes, piece).await? {
             Sent::Unreadable(source) => Err(read(source)),
             Sent::NoCommit if !ends => {
-                Ok(Step::QueryStatus { why: "no response after a chunk".to_owned(), pause: None, cut: None })
+                Ok(Step::QueryStatus { why: "no response after a chunk".to_owned(), asked: None, cut: None })
             }
             Sent::NoCommit => match self.appears(transfer).await {
                 true => Ok(Step::Done),
@@ -267,14 +268,14 @@ impl Uploader<'_> {
             },
             Sent::Cut { all: true, why, .. } if ends => Ok(Step::Unconfirmed(why)),
             Sent::Cut { sent, elapsed, why, .. } => {
-                Ok(Step::QueryStatus { why, pause: None, cut: Some((sent, elapsed)) })
+                Ok(Step::QueryStatus { why, asked: None, cut: Some((sent, elapsed)) })
             }
             Sent::Answer { answer, sent, elapsed, all } => {
                 let step = self.judge(transfer, session, sizing, (answer, len), (ends, all)).await?;
                 Ok(match step {
                     // A proxy that gave up in the middle is like a connection that did.
-                    Step::QueryStatus { why, pause: None, .. } if !all => {
-                        Step::QueryStatus { why, pause: None, cut: Some((sent, elapsed)) }
+                    Step::QueryStatus { why, asked: None, .. } if !all => {
+                        Step::QueryStatus { why, asked: None, cut: Some((sent, elapsed)) }
                     }
                     step => step,
                 })
@@ -306,7 +307,7 @@ impl Uploader<'_> {
                 Ok(Step::Moved(Session { url, at, least: session.least }))
             }
             // It has answered before it had everything: only it knows how much it took.
-            status if status.is_success() => Ok(Step::QueryStatus { why: text, pause: None, cut: None }),
+            status if status.is_success() => Ok(Step::QueryStatus { why: text, asked: None, cut: None }),
             StatusCode::PAYLOAD_TOO_LARGE => {
                 if sizing.too_large(len) {
                     return Ok(Step::TooLarge);
@@ -315,16 +316,16 @@ impl Uploader<'_> {
             }
             // The token is another one when it is asked the next time.
             StatusCode::UNAUTHORIZED if self.registry.is_own(&session.url) => {
-                Ok(Step::QueryStatus { why: text, pause: Some(Duration::ZERO), cut: None })
+                Ok(Step::QueryStatus { why: text, asked: Some(Asked { after: Duration::ZERO, status }), cut: None })
             }
             StatusCode::NOT_FOUND | StatusCode::GONE => Ok(Step::Gone(text)),
-            StatusCode::RANGE_NOT_SATISFIABLE => Ok(Step::QueryStatus { why: text, pause: None, cut: None }),
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(Step::QueryStatus { why: text, asked: None, cut: None }),
             status if status.is_redirection() => Ok(Step::Gone(text)),
             status if retry::status_may_pass(status) => {
                 if ends && all && status != StatusCode::TOO_MANY_REQUESTS {
                     return Ok(Step::Unconfirmed(text));
                 }
-                Ok(Step::QueryStatus { why: text, pause: retry::retry_after(answer.headers()), cut: None })
+                Ok(Step::QueryStatus { why: text, asked: Asked::by(&answer), cut: None })
             }
             // Signed addresses of others run out.
             StatusCode::FORBIDDEN if !self.registry.is_own(&session.url) => Ok(Step::Gone(text)),
@@ -364,7 +365,8 @@ impl Uploader<'_> {
             if left.is_zero() {
                 return false;
             }
-            tokio::time::sleep(retry::wait(asked, None, limits).min(left)).await;
+            let why = format!("{} not found yet", transfer.digest);
+            self.registry.pauses().pause_at_most(left, asked, None, &why).await;
         }
     }
 }

@@ -91,7 +91,7 @@ impl Local {
     }
 
     /// Starts to read the file: its bytes, and when they are taken its checksum. Dropping the stream ends the reading.
-    pub(super) fn stream(&self, layout: Layout, pool: &Arc<Pool>) -> (mpsc::Receiver<io::Result<Bytes>>, Reading) {
+    pub(super) fn stream(&self, layout: Layout, pool: &Arc<Pool>) -> (mpsc::Receiver<io::Result<Bytes>>, ChecksumTask) {
         let (send, receive) = mpsc::channel(QUEUE);
         let (local, pool) = (self.clone(), Arc::clone(pool));
         let read = move || {
@@ -102,7 +102,7 @@ impl Local {
             }
             read
         };
-        (receive, Reading { path: self.path.clone(), handle: spawn_blocking(read) })
+        (receive, ChecksumTask { path: self.path.clone(), handle: spawn_blocking(read) })
     }
 
     fn read_into(
@@ -178,12 +178,12 @@ impl Reader<'_> {
 }
 
 /// A file being read on a thread of its own.
-pub(super) struct Reading {
+pub(super) struct ChecksumTask {
     path: PathBuf,
     handle: JoinHandle<Result<FileChecksum, Error>>,
 }
 
-impl Reading {
+impl ChecksumTask {
     /// The checksum of what was read, or why reading ended; [`Error::Cancelled`] where nobody took the bytes.
     pub(super) async fn end(self) -> Result<FileChecksum, Error> {
         self.handle.await.map_err(|_| Error::Reader(self.path))?
@@ -201,26 +201,26 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    fn lend(self: &Arc<Self>) -> Loan {
+    fn lend(self: &Arc<Self>) -> PooledBuffer {
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Loan { buffer: free.unwrap_or_else(|| vec![0; BUFFER]), len: 0, pool: Arc::clone(self) }
+        PooledBuffer { buffer: free.unwrap_or_else(|| vec![0; BUFFER]), len: 0, pool: Arc::clone(self) }
     }
 }
 
 /// A buffer of the pool, filled up to `len`.
-struct Loan {
+struct PooledBuffer {
     buffer: Vec<u8>,
     len: usize,
     pool: Arc<Pool>,
 }
 
-impl AsRef<[u8]> for Loan {
+impl AsRef<[u8]> for PooledBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.buffer[..self.len]
     }
 }
 
-impl Drop for Loan {
+impl Drop for PooledBuffer {
     fn drop(&mut self) {
         let buffer = std::mem::take(&mut self.buffer);
         self.pool.free.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);

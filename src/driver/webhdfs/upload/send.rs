@@ -279,7 +279,7 @@ impl Attempt<'_> {
     async fn compare(&self, layout: Layout, sent: FileChecksum, found: FileChecksum) -> Result<u16, Error> {
         // Deleted meanwhile: somebody took our temporary file for theirs.
         let Some(status) = self.hdfs.status(&self.temp).await? else {
-            return Err(Error::AnsweredFalse { what: format!("find {} after it was sent", self.temp) });
+            return Err(Error::AnsweredFalse { what: format!("find {} after the upload", self.temp) });
         };
         let sent_len = self.job.local.len();
         let real = found.layout(status.block_size);

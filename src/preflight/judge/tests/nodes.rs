@@ -94,7 +94,7 @@ fn a_pod_that_fits_on_no_node() {
     assert_eq!((finding.id, finding.place.as_str()), ("resources", "StatefulSet ns/db"));
     assert_eq!(
         finding.what,
-        "a pod requests 500m of cpu and 1Gi of memory, and at most 572Mi of memory is left on node two"
+        "a pod requests 500m of cpu and 1Gi of memory, but at most 572Mi of memory is left on node two"
     );
     // What is ours is deleted when the new pod is created.
     if let Ok(pods) = &mut facts.pods {

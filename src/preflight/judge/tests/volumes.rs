@@ -69,7 +69,7 @@ fn volumes_that_cannot_grow_are_reported_by_their_class_with_both_ways() {
     let what =
         "data-db-0 of 10Gi, data-db-1 of 10Gi cannot grow to 20Gi: StorageClass fast does not allow volume expansion";
     assert_eq!(finding.what, what);
-    let fix = "kubectl patch storageclass fast -p '{\"allowVolumeExpansion\":true}' (if its provisioner can), or keep the current size: 10Gi";
+    let fix = "kubectl patch storageclass fast -p '{\"allowVolumeExpansion\":true}' (if its provisioner supports it), or keep the current size: 10Gi";
     assert_eq!(finding.fix, fix);
     // Those that are as large already need not grow.
     facts.claims.insert("ns".to_owned(), Ok(vec![claim("data-db-0", "20Gi"), claim("data-db-1", "30Gi")]));
@@ -103,7 +103,7 @@ fn volumes_become_no_smaller() {
     let finding = only(&needs, &facts);
     assert_eq!((finding.id, finding.place.as_str()), ("volume-smaller", "StatefulSet ns/db"));
     assert_eq!(finding.what, "its data volumes have 10Gi, but 5Gi is requested");
-    assert_eq!(finding.fix, "keep the size that they have: 10Gi");
+    assert_eq!(finding.fix, "keep the current size: 10Gi");
 }
 
 #[test]

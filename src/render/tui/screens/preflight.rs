@@ -77,7 +77,7 @@ fn proceed(state: &mut State) -> Vec<Intent> {
 
 /// Waives a finding, gives leave to adopt what it is about, or takes that back.
 pub(super) fn waive(state: &mut State, row: usize) {
-    let Some(report) = &mut state.preflight.report else { return };
+    let Some(report) = &state.preflight.report else { return };
     let Some(finding) = report.findings.get(row) else { return };
     let (id, leave) = (finding.id, finding.waiver());
     if finding.adopt.is_none() && !(state.waivable)(id) {
@@ -87,9 +87,9 @@ pub(super) fn waive(state: &mut State, row: usize) {
     if !state.preflight.waived.remove(&leave) {
         state.preflight.waived.insert(leave);
     }
-    let waived: Vec<String> = state.preflight.waived.iter().cloned().collect();
-    let cluster = report.cluster.clone();
-    *report = Report::new(cluster, std::mem::take(&mut report.findings), &waived);
+    if let Some(report) = state.preflight.report.take() {
+        state.preflight.show(report);
+    }
 }
 
 fn draw(state: &State, buffer: &mut Buffer, area: Rect) {

@@ -19,7 +19,7 @@ use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::known::Planned;
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::message::Intent;
-use crate::render::tui::state::{Ask, Overlay, State, Tone};
+use crate::render::tui::state::{Confirmation, Overlay, State, Tone};
 use crate::render::tui::view::View;
 use crate::render::tui::widgets::{Cursor, paragraph, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
@@ -194,7 +194,7 @@ fn install(state: &mut State) -> Vec<Intent> {
     };
     match refused {
         Some(why) => state.notice = Some((Tone::Bad, why)),
-        None => state.overlay = Some(Overlay::Ask(Ask::Install)),
+        None => state.overlay = Some(Overlay::Confirmation(Confirmation::Install)),
     }
     Vec::new()
 }

@@ -17,7 +17,7 @@ use crate::render::tui::look::Glyph;
 use crate::render::tui::message::Intent;
 use crate::render::tui::parts::RunPhase;
 use crate::render::tui::run::{Ended, Pane, Pending, RunView};
-use crate::render::tui::state::{Ask, Overlay, Screen, State, Tone};
+use crate::render::tui::state::{Confirmation, Overlay, Screen, State, Tone};
 use crate::render::tui::view::{TextInput, View};
 use crate::render::tui::widgets::{Cursor, LineEdit, frame, gauge, put};
 use crate::render::tui::words::{Word, fill};
@@ -235,7 +235,7 @@ fn edit(state: &mut State) -> Vec<Intent> {
 fn skip(state: &mut State) -> Vec<Intent> {
     let failed = |run: &RunView| run.selected().is_some_and(|id| run.failed().contains(&id));
     if state.run.as_ref().is_some_and(failed) {
-        state.overlay = Some(Overlay::Ask(Ask::Skip));
+        state.overlay = Some(Overlay::Confirmation(Confirmation::Skip));
     } else {
         state.notice = Some((Tone::Good, state.look.say(Word::SelectFailed).to_owned()));
     }

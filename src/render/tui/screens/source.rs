@@ -13,8 +13,8 @@ use crate::catalog::{QuestionId, Widget};
 use crate::render::tui::answering::{REGISTRY, in_use, lacks, origin, registry};
 use crate::render::tui::flow::{back, preflight};
 use crate::render::tui::keymap::{Command, Scope, command as command_of};
-use crate::render::tui::message::{Intent, SourceIntent, SourceNews};
-use crate::render::tui::source::{OfflineChoice, Origin, Reading};
+use crate::render::tui::message::{Intent, SourceEvent, SourceIntent};
+use crate::render::tui::source::{OfflineChoice, Origin, VerifyState};
 use crate::render::tui::state::{Screen, State, Tone};
 use crate::render::tui::typing::Typing;
 use crate::render::tui::view::{TextInput, View};
@@ -174,7 +174,7 @@ fn open(state: &mut State) -> Vec<Intent> {
 }
 
 const fn is_reading(state: &State) -> bool {
-    matches!(state.source.reading, Some(Reading::InProgress(..)))
+    matches!(state.source.reading, Some(VerifyState::InProgress(..)))
 }
 
 /// Reads every byte.
@@ -183,7 +183,7 @@ fn verify(state: &mut State) -> Vec<Intent> {
         state.notice = unusable(state).map(|(_, why)| (Tone::Bad, why));
         return Vec::new();
     };
-    state.source.reading = Some(Reading::InProgress(0, view.bytes));
+    state.source.reading = Some(VerifyState::InProgress(0, view.bytes));
     go_to(state, Row::Check);
     vec![Intent::Source(SourceIntent::Verify(state.source.choice.clone()))]
 }
@@ -247,9 +247,9 @@ fn proceed(state: &mut State) -> Vec<Intent> {
 }
 
 /// Applies an answer.
-pub(in crate::render::tui) fn apply_news(state: &mut State, news: SourceNews) -> Vec<Intent> {
+pub(in crate::render::tui) fn apply_event(state: &mut State, news: SourceEvent) -> Vec<Intent> {
     match news {
-        SourceNews::Opened(opened) => {
+        SourceEvent::Opened(opened) => {
             state.done_waiting(Word::OpeningBundle);
             state.source.opened = Some(opened.map_err(|errors| errors.join(": ")));
             let untouched = !state.is_changed();
@@ -260,18 +260,18 @@ pub(in crate::render::tui) fn apply_news(state: &mut State, news: SourceNews) ->
             }
             return changed(state);
         }
-        SourceNews::Read(done, total) if is_reading(state) => {
-            state.source.reading = Some(Reading::InProgress(done, total));
+        SourceEvent::Read(done, total) if is_reading(state) => {
+            state.source.reading = Some(VerifyState::InProgress(done, total));
         }
-        SourceNews::Read(..) => {}
-        SourceNews::Verified(Ok(bytes)) => state.source.reading = Some(Reading::Intact(bytes)),
-        SourceNews::Verified(Err(errors)) => {
+        SourceEvent::Read(..) => {}
+        SourceEvent::Verified(Ok(bytes)) => state.source.reading = Some(VerifyState::Intact(bytes)),
+        SourceEvent::Verified(Err(errors)) => {
             let why = errors.join(": ");
             // The screen may have been left meanwhile.
             state.notice = Some((Tone::Bad, why.clone()));
-            state.source.reading = Some(Reading::Damaged(why));
+            state.source.reading = Some(VerifyState::Damaged(why));
         }
-        SourceNews::Planned(push) => {
+        SourceEvent::Planned(push) => {
             state.done_waiting(Word::CheckingRegistry);
             let push = push.map_err(|errors| errors.join(": "));
             state.registry = Some(match &push {

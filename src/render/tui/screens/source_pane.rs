@@ -11,7 +11,7 @@ use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::answering::origin;
 use crate::render::tui::look::{Glyph, Look};
-use crate::render::tui::source::{Origin, PushView, Reading, Signed};
+use crate::render::tui::source::{Origin, PushView, Signed, VerifyState};
 use crate::render::tui::state::State;
 use crate::render::tui::typing::Typing;
 use crate::render::tui::widgets::{gauge, paragraph, put, put_all, row_of, rows, styled};
@@ -112,11 +112,13 @@ fn checked(state: &State) -> Spans {
         (None, _) if state.is_busy(Word::OpeningBundle) => Spans::new().add(Paint::Dim, look.say(Word::OpeningBundle)),
         (None, _) => Spans::new(),
         (Some(Err(_)), _) => marked(look, Glyph::Failed, Paint::Bad, look.say(Word::StateFailed)),
-        (Some(Ok(_)), Some(Reading::Damaged(_))) => {
+        (Some(Ok(_)), Some(VerifyState::Damaged(_))) => {
             marked(look, Glyph::Failed, Paint::Bad, look.say(Word::BundleDamaged))
         }
-        (Some(Ok(_)), Some(Reading::Intact(_))) => marked(look, Glyph::Done, Paint::Good, look.say(Word::BundleSound)),
-        (Some(Ok(_)), Some(Reading::InProgress(done, total))) => {
+        (Some(Ok(_)), Some(VerifyState::Intact(_))) => {
+            marked(look, Glyph::Done, Paint::Good, look.say(Word::BundleSound))
+        }
+        (Some(Ok(_)), Some(VerifyState::InProgress(done, total))) => {
             let values = [("done", text::bytes(*done)), ("total", text::bytes(*total))];
             gauge(*done, *total, GAUGE, look).gap(1).add(Paint::Plain, fill(look.say(Word::BytesRead), &values))
         }
@@ -231,9 +233,9 @@ fn of_bundle(state: &State, width: usize) -> Vec<Spans> {
     let values = [("components", titles.join(", ")), ("platforms", platforms.join(", "))];
     say(Paint::Plain, &fill(look.say(Word::BundleHolds), &values));
     match &state.source.reading {
-        Some(Reading::InProgress(..)) => say(Paint::Accent, look.say(Word::EscStops)),
-        Some(Reading::Damaged(why)) => say(Paint::Bad, why),
-        Some(Reading::Intact(bytes)) => {
+        Some(VerifyState::InProgress(..)) => say(Paint::Accent, look.say(Word::EscStops)),
+        Some(VerifyState::Damaged(why)) => say(Paint::Bad, why),
+        Some(VerifyState::Intact(bytes)) => {
             say(Paint::Good, &fill(look.say(Word::EveryByte), &[("bytes", text::bytes(*bytes))]));
         }
         None => say(Paint::Accent, look.say(Word::ReadEveryByte)),

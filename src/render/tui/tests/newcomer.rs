@@ -137,7 +137,7 @@ fn leaving_is_possible_with_or_without_the_answers() {
     let mut state = at_components(Lang::En, (80, 24));
     press(&mut state, "q");
     let text = shown(&state, (80, 24), false);
-    assert!(text.contains("Leave?") && !text.contains("windlass-answers"), "{text}");
+    assert!(text.contains("Quit?") && !text.contains("windlass-answers"), "{text}");
     assert_eq!(press(&mut state, "y"), [Intent::Quit]);
 }
 
@@ -145,7 +145,7 @@ fn leaving_is_possible_with_or_without_the_answers() {
 fn work_in_progress_is_shown_before_a_success() {
     let mut state = at_review(Lang::En, (80, 24));
     press(&mut state, "c y");
-    send(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+    send(&mut state, BackendEvent::Written(Ok(("windlass-answers.yaml".into(), None))));
     state.now += 54_000;
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("starting (54s)") && !text.contains("answers written"), "{text}");
@@ -161,7 +161,7 @@ fn work_in_progress_is_shown_before_a_success() {
 #[test]
 fn a_warning_has_its_own_mark() {
     let mut state = at_review(Lang::En, (80, 24));
-    send(&mut state, News::Warning("taking over the lock of ann@far".into()));
+    send(&mut state, BackendEvent::Warning("taking over the lock of ann@far".into()));
     let text = shown(&state, (80, 24), false);
     assert!(text.contains(" ! taking over the lock"), "{text}");
 }
@@ -264,10 +264,13 @@ fn a_run_that_preflight_refuses_leads_to_its_findings() {
         let mut state = at_end(lang, (80, 24));
         let planned = state.review.planned.clone().unwrap();
         press(&mut state, "r");
-        send(&mut state, News::RunError(vec!["preflight found 1 error (resources), nothing was changed".into()]));
-        let intents = send(&mut state, News::Refused);
+        send(
+            &mut state,
+            BackendEvent::RunError(vec!["preflight found 1 error (resources), nothing was changed".into()]),
+        );
+        let intents = send(&mut state, BackendEvent::Refused);
         assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
-        send(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+        send(&mut state, BackendEvent::Planned(Ok((Box::new(planned), report(true)))));
         assert_eq!(state.screen, Screen::Review);
         let text = shown(&state, (80, 24), false);
         assert!(text.contains(expected) && text.contains("❯ - ✗"), "{text}");

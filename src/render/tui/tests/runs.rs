@@ -11,12 +11,12 @@ fn failed_steps_are_retried_as_a_run_that_continues() {
     let intents = press(&mut state, "r");
     let [Intent::Write(..), Intent::Run { before, without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!((before.as_deref(), without.as_slice()), (Some("20251121T100000Z-0a1b2c"), &[][..]));
-    send(&mut state, News::RunError(vec!["it is locked".into()]));
-    assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("will not be done"));
+    send(&mut state, BackendEvent::RunError(vec!["it is locked".into()]));
+    assert!(press(&mut state, "s").is_empty() && shown(&state, (80, 24), false).contains("will not run"));
     let intents = press(&mut state, "y");
     let [Intent::Write(..), Intent::Run { without, .. }] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!(without.first().map(String::as_str), state.run.as_ref().and_then(RunView::selected));
-    send(&mut state, News::RunError(vec!["it is locked".into()]));
+    send(&mut state, BackendEvent::RunError(vec!["it is locked".into()]));
     press(&mut state, "e");
     assert_eq!(state.screen, Screen::Images, "the image that the failure names is there");
     assert!(shown(&state, (80, 24), false).contains("❯ Image of livy"), "{}", shown(&state, (80, 24), false));
@@ -35,10 +35,10 @@ fn half_failed() -> State {
 
 #[test]
 fn a_request_during_a_run_waits_for_its_end() {
-    let end = || News::Ended(Ended { exit: 5, trouble: None }, Box::default());
+    let end = || BackendEvent::Ended(Ended { exit: 5, trouble: None }, Box::default());
     let mut state = half_failed();
     assert!(press(&mut state, "r").is_empty(), "nothing else is disturbed");
-    assert!(shown(&state, state.size, false).contains("then retries"), "{}", shown(&state, state.size, false));
+    assert!(shown(&state, state.size, false).contains("then retry"), "{}", shown(&state, state.size, false));
     let intents = send(&mut state, end());
     assert!(
         matches!(intents.as_slice(), [Intent::Write(..), Intent::Run { without, .. }] if without.is_empty()),
@@ -57,7 +57,7 @@ fn a_request_during_a_run_waits_for_its_end() {
     let mut state = half_failed();
     press(&mut state, "r a y");
     let stopping = Envelope { seq: 99, at: made::at(60_000), event: Event::Stopping };
-    send(&mut state, News::Event(stopping));
+    send(&mut state, BackendEvent::Event(stopping));
     assert!(send(&mut state, end()).is_empty());
 
     // Both skipped steps stay skipped.
@@ -129,9 +129,9 @@ fn a_run_can_be_stopped_before_its_first_step() {
     press(&mut state, "c");
     assert_eq!(state.overlay, None, "it is starting already");
     press(&mut state, "^C");
-    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Stop)));
+    assert_eq!(state.overlay, Some(Overlay::Confirmation(Confirmation::Stop)));
     assert_eq!(press(&mut state, "y"), [Intent::Stop]);
-    send(&mut state, News::RunError(vec!["it was stopped before anything was done".into()]));
+    send(&mut state, BackendEvent::RunError(vec!["it was stopped before anything was done".into()]));
     assert!(!state.runs() && state.running.phase == RunPhase::Idle);
     assert!(shown(&state, (80, 24), false).contains("before anything was done"));
 }
@@ -139,7 +139,7 @@ fn a_run_can_be_stopped_before_its_first_step() {
 #[test]
 fn a_run_that_breaks_off_can_be_left() {
     let mut state = at_run(Lang::En, (80, 24), 3);
-    send(&mut state, News::RunError(vec!["failed to keep a journal".into(), "no space left on device".into()]));
+    send(&mut state, BackendEvent::RunError(vec!["failed to keep a journal".into(), "no space left on device".into()]));
     assert!(shown(&state, (80, 24), false).contains("failed to keep a journal: no space left on device"));
     assert!(!state.runs());
     press(&mut state, "c");
@@ -155,7 +155,7 @@ fn a_signal_loses_no_answers() {
     let mut state = at_questions(Lang::En, (80, 24));
     let intents = update(&mut state, Input::Signal);
     assert!(matches!(intents.as_slice(), [Intent::Write(..), Intent::Quit]), "the profile is one: {intents:?}");
-    send(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+    send(&mut state, BackendEvent::Written(Ok(("windlass-answers.yaml".into(), None))));
     assert_eq!(update(&mut state, Input::Signal), [Intent::Quit]);
 }
 
@@ -164,8 +164,8 @@ fn another_cluster_resets_plan_and_waived_findings() {
     let mut state = at_review(Lang::En, (80, 24));
     state.preflight.waived.insert("resources".into());
     press(&mut state, "c");
-    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
-    send(&mut state, News::Connected(Ok(Box::new(connected()))));
+    assert_eq!(state.overlay, Some(Overlay::Confirmation(Confirmation::Install)));
+    send(&mut state, BackendEvent::Connected(Ok(Box::new(connected()))));
     assert!(state.overlay.is_none() && state.preflight.waived.is_empty() && state.review.planned.is_none());
     assert_eq!(state.screen, Screen::Source);
 }
@@ -176,7 +176,7 @@ fn keys_do_nothing_in_a_small_terminal() {
     update(&mut state, Input::Resize(60, 20));
     assert!(press(&mut state, "c y Enter").is_empty() && state.overlay.is_none());
     press(&mut state, "q");
-    assert!(shown(&state, (60, 20), false).contains("Leave?"), "what is asked can be read");
+    assert!(shown(&state, (60, 20), false).contains("Quit?"), "what is asked can be read");
     press(&mut state, "n");
     assert!(state.overlay.is_none());
 }
@@ -186,7 +186,7 @@ fn an_error_is_shown_in_full_and_stays_while_the_view_moves() {
     let mut state = at_review(Lang::En, (80, 24));
     let why = "the cluster is locked by somebody@elsewhere since 10:00; wait for that run to end, or, if it is gone, \
                `windlass unlock`";
-    send(&mut state, News::RunError(vec![why.into()]));
+    send(&mut state, BackendEvent::RunError(vec![why.into()]));
     for keys in ["Down", "Up"] {
         press(&mut state, keys);
         let text = shown(&state, (80, 24), false);
@@ -200,14 +200,14 @@ fn an_error_is_shown_in_full_and_stays_while_the_view_moves() {
 fn errors_do_not_block_the_answers_but_the_install() {
     let mut state = at_components(Lang::En, (80, 24));
     press(&mut state, "Esc");
-    send(&mut state, News::Report(Ok(report(true))));
+    send(&mut state, BackendEvent::Report(Ok(report(true))));
     press(&mut state, "c");
     assert_eq!(state.screen, Screen::Components, "an answer may be what is at fault");
     assert!(shown(&state, (80, 24), false).contains("1 error(s) left"));
 
     let mut state = at_review(Lang::En, (120, 40));
     let planned = state.review.planned.clone().unwrap();
-    send(&mut state, News::Planned(Ok((Box::new(planned), report(true)))));
+    send(&mut state, BackendEvent::Planned(Ok((Box::new(planned), report(true)))));
     press(&mut state, "c");
     assert_eq!(state.overlay, None);
     let text = shown(&state, (120, 40), false);
@@ -216,7 +216,7 @@ fn errors_do_not_block_the_answers_but_the_install() {
     press(&mut state, "Home Down Space");
     assert!(state.preflight.waived.contains("resources"));
     press(&mut state, "c");
-    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Install)));
+    assert_eq!(state.overlay, Some(Overlay::Confirmation(Confirmation::Install)));
     let intents = press(&mut state, "y");
     let Some(Intent::Run { waived, .. }) = intents.last() else { panic!("{intents:?}") };
     assert_eq!(waived, &["resources"]);
@@ -229,7 +229,7 @@ fn a_release_is_adopted_at_its_finding() {
     let mut found = report(true);
     let foreign = found.findings.iter_mut().find(|finding| finding.id == "resources").unwrap();
     (foreign.id, foreign.adopt) = ("release-foreign", Some("livy".to_owned()));
-    send(&mut state, News::Report(Ok(found)));
+    send(&mut state, BackendEvent::Report(Ok(found)));
     press(&mut state, "Home w");
     let report = state.preflight.report.as_ref().unwrap();
     assert_eq!((report.errors, report.waived), (0, 1), "{report:?}");
@@ -247,7 +247,7 @@ fn a_failed_preflight_shows_why_and_can_be_passed() {
     press(&mut state, "Esc r");
     press(&mut state, "c");
     assert_eq!(state.screen, Screen::Preflight, "it is being looked at");
-    send(&mut state, News::Report(Err(vec![why.into(), "environment variable X is not set".into()])));
+    send(&mut state, BackendEvent::Report(Err(vec![why.into(), "environment variable X is not set".into()])));
     press(&mut state, "Down");
     let text = shown(&state, (120, 40), false);
     assert!(text.contains(why) && text.contains("variable X is not set") && text.contains("r retries"), "{text}");
@@ -256,7 +256,7 @@ fn a_failed_preflight_shows_why_and_can_be_passed() {
 
     let mut state = at_review(Lang::En, (120, 40));
     press(&mut state, "r");
-    send(&mut state, News::Planned(Err(vec![why.into()])));
+    send(&mut state, BackendEvent::Planned(Err(vec![why.into()])));
     press(&mut state, "Down");
     let text = shown(&state, (120, 40), false);
     assert!(text.contains(why) && text.contains("Planning failed."), "{text}");
@@ -273,10 +273,10 @@ fn leaving_is_possible_when_answers_cannot_be_written() {
     let mut state = at_questions(Lang::En, (120, 40));
     press(&mut state, "q");
     writes_and_leaves(&mut state, "y");
-    send(&mut state, News::Written(Err(vec!["failed to write answers".into(), "permission denied".into()])));
+    send(&mut state, BackendEvent::Written(Err(vec!["failed to write answers".into(), "permission denied".into()])));
     assert!(shown(&state, state.size, false).contains("permission denied"));
     press(&mut state, "q");
-    assert!(shown(&state, state.size, false).contains("Leave without the answers?"));
+    assert!(shown(&state, state.size, false).contains("Quit without saving?"));
     assert_eq!(press(&mut state, "y"), [Intent::Quit]);
 }
 
@@ -284,7 +284,7 @@ fn leaving_is_possible_when_answers_cannot_be_written() {
 fn answers_that_were_changed_after_a_run_are_written() {
     let changed = || {
         let mut state = at_end(Lang::En, (120, 40));
-        send(&mut state, News::Written(Ok(("windlass-answers.yaml".into(), None))));
+        send(&mut state, BackendEvent::Written(Ok(("windlass-answers.yaml".into(), None))));
         press(&mut state, "e");
         press(&mut state, "/");
         press(&mut state, "livy.image_tag Enter Enter ^U other Enter Esc Esc Esc");
@@ -309,7 +309,7 @@ fn nothing_else_starts_while_a_run_starts() {
     assert_eq!(press(&mut state, "r Esc w"), []);
     assert_eq!((state.screen, state.runs()), (Screen::Review, true));
     press(&mut state, "^C");
-    assert_eq!(state.overlay, Some(Overlay::Ask(Ask::Stop)), "there is something to stop");
+    assert_eq!(state.overlay, Some(Overlay::Confirmation(Confirmation::Stop)), "there is something to stop");
 }
 
 #[test]
@@ -319,9 +319,9 @@ fn a_run_that_continues_uses_the_confirmed_plan() {
     let Some(Intent::Run { agreed: Some(agreed), .. }) = intents.last() else { panic!("{intents:?}") };
     assert!(agreed.has_work());
     // The cluster is no longer what it was.
-    let intents = send(&mut state, News::Outdated);
+    let intents = send(&mut state, BackendEvent::Outdated);
     assert!(matches!(intents.as_slice(), [Intent::Plan(..)]), "{intents:?}");
-    send(&mut state, News::RunError(vec!["the cluster has changed".into()]));
+    send(&mut state, BackendEvent::RunError(vec!["the cluster has changed".into()]));
     assert_eq!(state.screen, Screen::Review);
     assert!(!state.runs() && shown(&state, state.size, false).contains("the cluster has changed"));
 }
@@ -330,7 +330,7 @@ fn a_run_that_continues_uses_the_confirmed_plan() {
 fn connecting_again_keeps_what_was_chosen() {
     let mut state = at_questions(Lang::En, (120, 40));
     assert!(state.is_changed());
-    send(&mut state, News::Connected(Ok(Box::new(connected()))));
+    send(&mut state, BackendEvent::Connected(Ok(Box::new(connected()))));
     assert!(state.is_changed(), "the size is in no file yet");
 }
 
@@ -339,7 +339,7 @@ fn a_finding_can_be_waived_while_preflight_runs() {
     let mut state = at_components(Lang::En, (120, 40));
     press(&mut state, "Esc r");
     state.preflight.waived.insert("resources".into());
-    send(&mut state, News::Report(Ok(report(true))));
+    send(&mut state, BackendEvent::Report(Ok(report(true))));
     assert_eq!(state.preflight.report.as_ref().map(|report| (report.errors, report.waived)), Some((0, 1)));
 }
 
@@ -380,19 +380,19 @@ fn steps_are_below_their_component_which_is_folded_once_all_are_done() {
 #[test]
 fn time_left_is_estimated_and_critical_steps_are_marked() {
     let mut state = at_run(Lang::En, (120, 40), 19);
-    assert!(!shown(&state, (120, 40), false).contains("by earlier runs"), "nobody knows");
+    assert!(!shown(&state, (120, 40), false).contains("based on earlier runs"), "nobody knows");
     let run = state.run.as_mut().unwrap();
     run.expected = [("livy/ready", 60.0), ("livy/verify-1", 30.0)].map(|(id, took)| (id.to_owned(), took)).into();
     let next = made::failing()[19].clone();
     state.now = next.at.as_millisecond() + 500;
-    send(&mut state, News::Event(next));
+    send(&mut state, BackendEvent::Event(next));
     let screen = shown(&state, (120, 40), false);
-    assert!(screen.contains("about 59s left, by earlier runs"), "{screen}");
+    assert!(screen.contains("about 59s left, based on earlier runs"), "{screen}");
     let marked: Vec<&str> = screen.lines().filter(|line| line.contains('◆')).collect();
     assert!(marked.len() == 1 && marked[0].contains("Apache Livy is ready"), "{screen}");
     // It takes longer than before: nothing is promised.
     state.now += 60_000;
-    assert!(!shown(&state, (120, 40), false).contains("by earlier runs"));
+    assert!(!shown(&state, (120, 40), false).contains("based on earlier runs"));
 }
 
 #[test]

@@ -12,12 +12,12 @@ fn at_secret(lang: Lang, size: (u16, u16), question: &str) -> State {
     let mut state = State::new(look(lang, false), size, catalog, AnswerSources::default(), |id| id != "helm").unwrap();
     state.now = made::at(20_000).as_millisecond();
     let reachable = TargetState::Reachable("v1.34.4".into(), Some(1));
-    send(&mut state, News::Targets(vec![target("windlass-sandbox", true, reachable)]));
+    send(&mut state, BackendEvent::Targets(vec![target("windlass-sandbox", true, reachable)]));
     press(&mut state, "Enter");
     let connected = Connected { given: AnswerSources::default(), ..connected() };
-    send(&mut state, News::Connected(Ok(Box::new(connected))));
+    send(&mut state, BackendEvent::Connected(Ok(Box::new(connected))));
     press(&mut state, "Enter");
-    send(&mut state, News::Report(Ok(report(false))));
+    send(&mut state, BackendEvent::Report(Ok(report(false))));
     state.components.chosen = ["ledger".to_owned()].into();
     state.answers_changed();
     press(&mut state, "c c Down Enter");
@@ -58,10 +58,13 @@ fn planned(lang: Lang, size: (u16, u16)) -> State {
     let place = |name: &str| ("ledger".to_owned(), name.to_owned());
     observed.namespaces.insert("ledger".to_owned());
     observed.secrets.insert(place("my-ledger-password"), Comparison::Same);
-    let differs = Comparison::Differs("Secret ledger/my-ledger-connection has other content".to_owned());
+    let differs = Comparison::Differs("Secret ledger/my-ledger-connection has different content".to_owned());
     observed.secrets.insert(place("my-ledger-connection"), differs);
     let plan = plan(&resolved, &observed, true);
-    send(&mut state, News::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))));
+    send(
+        &mut state,
+        BackendEvent::Planned(Ok((Box::new(Planned { plan, diffs: Vec::new(), refused: None }), report(false)))),
+    );
     state
 }
 
@@ -116,11 +119,11 @@ fn each_source_says_what_it_becomes() {
     let mut state = at_secret(Lang::En, (120, 40), "ledger.token");
     let screen = |state: &State| shown(state, (120, 40), false);
     assert!(screen(&state).contains("becomes Secret ledger/my-ledger-token, key token"), "{}", screen(&state));
-    assert!(screen(&state).contains("Secrets made of it: ledger/books-tokens (both)"), "{}", screen(&state));
+    assert!(screen(&state).contains("Secrets created from it: ledger/books-tokens (both)"), "{}", screen(&state));
     assert!(!screen(&state).contains("secrets rotate"), "it is not generated");
     press(&mut state, "Enter Enter");
     press(&mut state, "theirs Enter");
-    assert!(screen(&state).contains("uses Secret ledger/theirs as it is, key token"), "{}", screen(&state));
+    assert!(screen(&state).contains("uses Secret ledger/theirs as is, key token"), "{}", screen(&state));
     filter(&mut state, "ledger.password");
     assert!(screen(&state).contains("windlass secrets rotate ledger.password"), "{}", screen(&state));
     assert!(screen(&state).contains("ledger/my-ledger-connection (.pgpass, htpasswd, url)"), "{}", screen(&state));
@@ -182,7 +185,8 @@ fn what_is_made_of_no_secret_is_made_of_answers() {
         }
     }
     let table = crate::render::plan_table(plan, &made::look(120));
-    assert!(table.contains("; made from answers\n") && !table.contains("made of "), "{table}");
+    assert!(table.contains("; created from answers\n"), "{table}");
+    assert!(!table.replace("created from answers", "").contains("created from "), "{table}");
     let text = shown(&state, (120, 60), false);
     assert!(text.contains("; составляется из ответов"), "{text}");
 }

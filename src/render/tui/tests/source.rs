@@ -9,9 +9,13 @@ use crate::catalog::QuestionId;
 fn at_source(lang: Lang) -> State {
     let mut state = state(lang, (80, 24));
     let reachable = TargetState::Reachable("v1.34.4".into(), Some(1));
-    send(&mut state, News::Targets(vec![target("windlass-sandbox", true, reachable)]));
+    send(&mut state, BackendEvent::Targets(vec![target("windlass-sandbox", true, reachable)]));
     press(&mut state, "Enter");
-    assert_eq!(send(&mut state, News::Connected(Ok(Box::new(connected())))), [], "nothing was named to be checked");
+    assert_eq!(
+        send(&mut state, BackendEvent::Connected(Ok(Box::new(connected())))),
+        [],
+        "nothing was named to be checked"
+    );
     state
 }
 
@@ -42,8 +46,8 @@ fn push() -> PushView {
     }
 }
 
-fn answer(state: &mut State, news: SourceNews) -> Vec<Intent> {
-    send(state, News::Source(news))
+fn answer(state: &mut State, news: SourceEvent) -> Vec<Intent> {
+    send(state, BackendEvent::Source(news))
 }
 
 /// With an offline bundle that was named and opened, and the registry's answer.
@@ -54,10 +58,10 @@ fn with_bundle(lang: Lang, components: &[&str]) -> State {
     let intents = press(&mut state, "/mnt/platform.tar Enter");
     let choice = OfflineChoice { bundle: "/mnt/platform.tar".into(), ..OfflineChoice::default() };
     assert_eq!(intents, [Intent::Source(SourceIntent::Open(choice.clone()))]);
-    let intents = answer(&mut state, SourceNews::Opened(Ok(view(components))));
+    let intents = answer(&mut state, SourceEvent::Opened(Ok(view(components))));
     let [Intent::Source(SourceIntent::Plan(asked, given))] = intents.as_slice() else { panic!("{intents:?}") };
     assert_eq!((asked, given), (&choice, &state.answered()), "the answers name a registry");
-    assert_eq!(answer(&mut state, SourceNews::Planned(Ok(push()))), []);
+    assert_eq!(answer(&mut state, SourceEvent::Planned(Ok(push()))), []);
     state
 }
 
@@ -97,7 +101,7 @@ fn an_offline_bundle_is_named_checked_planned_and_used() {
         // Back and forth: all of it is still there.
         press(&mut state, "Esc Esc");
         assert_eq!(state.screen, Screen::Cluster);
-        let intents = send(&mut state, News::Connected(Ok(Box::new(connected()))));
+        let intents = send(&mut state, BackendEvent::Connected(Ok(Box::new(connected()))));
         assert!(matches!(intents.as_slice(), [Intent::Source(SourceIntent::Open(choice))] if choice == used));
     }
 }
@@ -107,10 +111,14 @@ fn options_of_the_command_line_fill_the_screen_in_and_come_out_again() {
     let mut state = state(Lang::En, (80, 24));
     let choice = OfflineChoice { bundle: "/mnt/a b:/mnt/c".into(), key: "site.pub".into(), ca: "a.pem:b.pem".into() };
     state.source = Source::new(choice.clone(), vec![("--max-depth", Some("2".into())), ("--flatten", None)]);
-    let intents = send(&mut state, News::Connected(Ok(Box::new(connected()))));
+    let intents = send(&mut state, BackendEvent::Connected(Ok(Box::new(connected()))));
     assert_eq!(intents, [Intent::Source(SourceIntent::Open(choice))]);
     let all = " --bundle '/mnt/a b:/mnt/c' --registry 10.97.0.2:5000 --key site.pub --ca a.pem --ca b.pem --max-depth 2 --flatten";
     assert_eq!(state.offline_flags(), all);
+    // Where one is only pushed to, the answer is what nodes pull from.
+    state.source.more.push(("--registry", Some("r.dmz/m".into())));
+    let both = all.replace("--registry", "--pull-registry") + " --registry r.dmz/m";
+    assert_eq!(state.offline_flags(), both);
     // Without the offline bundle none of them means anything.
     press(&mut state, "Home Space");
     assert_eq!(state.offline_flags(), "");
@@ -129,13 +137,13 @@ fn an_unusable_source_is_reported_and_does_not_continue() {
     press(&mut state, "/mnt/x.tar Enter c");
     assert_eq!(state.screen, Screen::Source, "it is still being opened");
     let why = ["failed to open /mnt/x.tar", "no such file"].map(str::to_owned).to_vec();
-    assert_eq!(answer(&mut state, SourceNews::Opened(Err(why))), [], "no registry is asked about it");
+    assert_eq!(answer(&mut state, SourceEvent::Opened(Err(why))), [], "no registry is asked about it");
     press(&mut state, "c");
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("failed to open /mnt/x.tar: no such file") && state.screen == Screen::Source, "{text}");
     assert_eq!(press(&mut state, "v"), [], "there is nothing to read");
     // A registry is needed, too.
-    answer(&mut state, SourceNews::Opened(Ok(view(&HELD))));
+    answer(&mut state, SourceEvent::Opened(Ok(view(&HELD))));
     press(&mut state, "Down Enter ^U Enter c");
     assert_eq!(state.draft.answers.get("platform", "registry").text(), None);
     let text = shown(&state, (80, 24), false);
@@ -146,12 +154,12 @@ fn an_unusable_source_is_reported_and_does_not_continue() {
 fn what_keeps_images_from_the_registry_is_shown_and_asked_again() {
     let mut state = with_bundle(Lang::En, &HELD);
     let problems = vec!["project mirror does not exist".to_owned(), "no right to push to x".to_owned()];
-    answer(&mut state, SourceNews::Planned(Ok(PushView { problems, ..push() })));
+    answer(&mut state, SourceEvent::Planned(Ok(PushView { problems, ..push() })));
     press(&mut state, "End Up");
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("problems: 2") && text.contains("project mirror does not exist"), "{text}");
     assert!(matches!(press(&mut state, "Enter").as_slice(), [Intent::Source(SourceIntent::Plan(..))]));
-    answer(&mut state, SourceNews::Planned(Err(vec!["no route".into(), "to the host".into()])));
+    answer(&mut state, SourceEvent::Planned(Err(vec!["no route".into(), "to the host".into()])));
     assert!(shown(&state, (80, 24), false).contains("no route: to the host"));
     // Other authorities: asked by themselves.
     press(&mut state, "Up Enter");
@@ -165,18 +173,18 @@ fn reading_every_byte_shows_how_far_it_is_and_can_be_stopped() {
     let mut state = with_bundle(Lang::En, &HELD);
     let intents = press(&mut state, "v");
     assert!(matches!(intents.as_slice(), [Intent::Source(SourceIntent::Verify(_))]), "{intents:?}");
-    answer(&mut state, SourceNews::Read(1 << 30, 2 << 30));
+    answer(&mut state, SourceEvent::Read(1 << 30, 2 << 30));
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("█████░░░░░ 1.0 GiB of 2.0 GiB") && text.contains("Esc stops"), "{text}");
     assert_eq!(press(&mut state, "Esc"), [Intent::Source(SourceIntent::StopVerify)]);
-    answer(&mut state, SourceNews::Read(1 << 30, 2 << 30));
+    answer(&mut state, SourceEvent::Read(1 << 30, 2 << 30));
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("was stopped") && !text.contains("░"), "{text}");
     press(&mut state, "v");
-    answer(&mut state, SourceNews::Verified(Ok(2 << 30)));
+    answer(&mut state, SourceEvent::Verified(Ok(2 << 30)));
     assert!(shown(&state, (80, 24), false).contains("all bytes verified"));
     press(&mut state, "v c");
-    answer(&mut state, SourceNews::Verified(Err(vec!["blob sha256:1 is damaged".into()])));
+    answer(&mut state, SourceEvent::Verified(Err(vec!["blob sha256:1 is damaged".into()])));
     assert_eq!(state.screen, Screen::Preflight);
     assert!(shown(&state, (80, 24), false).contains("blob sha256:1 is damaged"), "it is reported on the next screen");
 }
@@ -186,7 +194,7 @@ fn components_that_it_lacks_are_not_chosen_and_say_why() {
     let mut state = with_bundle(Lang::En, &["hdfs"]);
     assert_eq!(state.components.chosen, ["hdfs".to_owned()].into());
     press(&mut state, "c");
-    send(&mut state, News::Report(Ok(report(false))));
+    send(&mut state, BackendEvent::Report(Ok(report(false))));
     press(&mut state, "c");
     let livy = state.catalog.components.keys().position(|id| id == "livy").unwrap();
     press(&mut state, &"Down ".repeat(livy));
@@ -216,12 +224,12 @@ fn answers_that_it_brings_are_shown_as_its_own_and_give_way() {
     let id = QuestionId::new("hdfs", "image_digest");
     assert!(state.draft.answers.is_bundled(&id));
     press(&mut state, "c");
-    send(&mut state, News::Report(Ok(report(false))));
+    send(&mut state, BackendEvent::Report(Ok(report(false))));
     press(&mut state, "c c Down Enter");
     assert!(state.draft.answers.is_bundled(&id), "another size changes nothing of it");
     let intents = press(&mut state, "c");
     assert!(matches!(intents.as_slice(), [Intent::Source(SourceIntent::Plan(..))]), "{intents:?}");
-    answer(&mut state, SourceNews::Planned(Ok(push())));
+    answer(&mut state, SourceEvent::Planned(Ok(push())));
     let text = shown(&state, (80, 24), false);
     assert!(text.contains("Образы из platform.tar отправляются в 10.97.0.2:5000"), "{text}");
     press(&mut state, "/");

@@ -21,7 +21,7 @@ fn deployments() {
         snapshot
     };
     let unseen = change("/metadata/generation", json!(3));
-    assert_eq!(waiting(watching.at(2, &unseen))[0].message, "controller has not seen the change yet");
+    assert_eq!(waiting(watching.at(2, &unseen))[0].message, "the controller has not observed the change yet");
 }
 
 #[test]
@@ -97,7 +97,7 @@ fn stateful_sets() {
             json!({"replicas": 0, "readyReplicas": 0, "availableReplicas": 0, "updatedReplicas": 0}),
             true,
         ),
-        ("not seen", json!({}), json!({"observedGeneration": 0}), false),
+        ("not observed", json!({}), json!({"observedGeneration": 0}), false),
     ] {
         let verdict = Watching::new(vec![expect("StatefulSet", "db")]).at(0, &stateful(spec, status));
         assert_eq!(verdict == Verdict::Ready, ready, "{what}: {verdict:?}");

@@ -11,7 +11,7 @@ pub(super) type Place = (String, String);
 
 /// What must not be touched.
 #[derive(Default)]
-pub(super) struct Stays {
+pub(super) struct Protected {
     /// Where anything that stays is, or its data.
     pub(super) namespaces: BTreeSet<String>,
     /// Where anything is installed that stays.
@@ -21,7 +21,7 @@ pub(super) struct Stays {
     pub(super) claims: BTreeSet<Place>,
 }
 
-impl Stays {
+impl Protected {
     pub(super) fn new(
         state: &InstallState,
         remains: &Remains,

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Runs a future on a thread of its own, so that nothing that takes its time keeps a frame waiting, until it is closed.
 /// What it spawns runs with everything else.
-pub(super) fn apart<F: Future<Output = ()>>(
+pub(super) fn spawn_on_thread<F: Future<Output = ()>>(
     closed: &CancellationToken,
     make: impl FnOnce() -> F + Send + 'static,
 ) -> JoinHandle<()> {

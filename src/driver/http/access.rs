@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::service::{Credentials, HttpError, Service, TlsOptions};
 use crate::driver::kube::{Cluster, KubeError, TunnelError, Tunnels};
-use crate::model::{Secret, Way, remember, service_place};
+use crate::model::{Secret, ServiceAccess, remember, service_place};
 
 /// A service that can be asked.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ impl Opened {
 
 /// Why there is no way to a service.
 #[derive(Debug, thiserror::Error)]
-pub enum WayError {
+pub enum ServiceAccessError {
     /// It is not named as it should be.
     #[error("`{0}` is not name:port of a service in the component's namespace, or name.namespace:port of another")]
     Name(String),
@@ -60,17 +60,18 @@ pub enum WayError {
     Http(#[from] HttpError),
 }
 
-impl Way<'_> {
+impl ServiceAccess<'_> {
     /// Opens it.
     ///
     /// # Errors
     /// A Secret is missing, or there is no way into the cluster.
-    pub async fn open(&self, cluster: &Cluster, tunnels: &Tunnels) -> Result<Opened, WayError> {
+    pub async fn open(&self, cluster: &Cluster, tunnels: &Tunnels) -> Result<Opened, ServiceAccessError> {
         let Some((namespace, name, port)) = service_place(self.service, self.namespace) else {
-            return Err(WayError::Name(self.service.to_owned()));
+            return Err(ServiceAccessError::Name(self.service.to_owned()));
         };
         let socket = tunnels.service_socket(namespace, name, port);
-        let socket = socket.map_err(|source| WayError::Tunnel { service: self.service.to_owned(), source })?;
+        let socket =
+            socket.map_err(|source| ServiceAccessError::Tunnel { service: self.service.to_owned(), source })?;
         let tls = match self.tls {
             None => None,
             Some((ca, certified, verify)) => {
@@ -97,18 +98,18 @@ impl Way<'_> {
     }
 
     /// A secret that is sent, and redacted from all output from then on.
-    async fn redacted_secret(&self, cluster: &Cluster, secret: &str) -> Result<Secret, WayError> {
+    async fn redacted_secret(&self, cluster: &Cluster, secret: &str) -> Result<Secret, ServiceAccessError> {
         let secret = self.secret(cluster, secret).await?;
         remember(secret.expose());
         Ok(secret)
     }
 
-    async fn secret(&self, cluster: &Cluster, secret: &str) -> Result<Secret, WayError> {
+    async fn secret(&self, cluster: &Cluster, secret: &str) -> Result<Secret, ServiceAccessError> {
         let (name, key) = secret.split_once('/').unwrap_or((secret, ""));
         let place = format!("{}/{name}", self.namespace);
         let found = cluster.secret(self.namespace, name).await;
-        let found = found.map_err(|source| WayError::Api { place: place.clone(), source })?;
+        let found = found.map_err(|source| ServiceAccessError::Api { place: place.clone(), source })?;
         let value = found.and_then(|mut data| data.remove(key));
-        value.ok_or_else(|| WayError::Absent { place, key: key.to_owned() })
+        value.ok_or_else(|| ServiceAccessError::Absent { place, key: key.to_owned() })
     }
 }

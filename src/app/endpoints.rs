@@ -57,7 +57,7 @@ impl<'a> Endpoints<'a> {
         let outside = component.record.endpoints.iter().map(|(_, url, ingress)| async move {
             match (ingress, &component.record.release) {
                 (Some(name), Some(key)) => self.outside(&key.namespace, name, url.as_deref()).await,
-                _ => Outside::default(),
+                _ => IngressEndpoint::default(),
             }
         });
         let outside = join_all(outside).await;
@@ -81,12 +81,12 @@ impl<'a> Endpoints<'a> {
     }
 
     /// The address through an Ingress; empty where there is none.
-    async fn outside(&self, namespace: &str, name: &str, inside: Option<&str>) -> Outside {
+    async fn outside(&self, namespace: &str, name: &str, inside: Option<&str>) -> IngressEndpoint {
         let mut waited = false;
         let ingress = loop {
             // The run has ended; what cannot be read now is omitted.
             let Some(ingress) = self.cluster.ingress(namespace, name).await.ok().flatten() else {
-                return Outside::default();
+                return IngressEndpoint::default();
             };
             let over = Instant::now() + PAUSE > self.until || self.stop.is_cancelled();
             if ingress.address.is_some() || over || no_controller(&ingress, self.classes.as_deref()).is_some() {
@@ -104,16 +104,16 @@ impl<'a> Endpoints<'a> {
                 let class = ingress.class.as_ref().map(|class| format!(" of class {class}")).unwrap_or_default();
                 format!("no controller{class} has given Ingress {namespace}/{name} an address{waited}")
             });
-            return Outside { closed: Some(closed), ..Outside::default() };
+            return IngressEndpoint { closed: Some(closed), ..IngressEndpoint::default() };
         };
         let service =
             inside.and_then(|url| url.split_once("://")).and_then(|(_, rest)| rest.split(['.', ':', '/']).next());
-        let Some((url, host)) = ingress.url(service) else { return Outside::default() };
+        let Some((url, host)) = ingress.url(service) else { return IngressEndpoint::default() };
         let unresolved = match (host, address.parse::<IpAddr>()) {
             (Some(host), Ok(ip)) if self.cluster.uses_dns() && !leads_to(host, ip).await => Some(host.to_owned()),
             _ => None,
         };
-        Outside { url: Some(url), address: Some(address), unresolved, closed: None }
+        IngressEndpoint { url: Some(url), address: Some(address), unresolved, closed: None }
     }
 }
 
@@ -129,7 +129,7 @@ pub(super) fn logins(catalog: &Catalog, state: &InstallState, id: &str) -> Vec<(
 
 /// An address through an Ingress.
 #[derive(Default)]
-struct Outside {
+struct IngressEndpoint {
     url: Option<String>,
     address: Option<String>,
     unresolved: Option<String>,
@@ -146,10 +146,10 @@ fn no_controller(ingress: &Ingress, classes: Result<&[IngressClass], &KubeError>
     let there = || classes.iter().map(|class| class.name.as_str()).collect::<Vec<_>>().join(", ");
     match &ingress.class {
         Some(class) if !classes.iter().any(|known| known.name == *class) => {
-            Some(format!("the cluster has no IngressClass {class}; there is {}", there()))
+            Some(format!("the cluster has no IngressClass {class}; available: {}", there()))
         }
         None if !classes.iter().any(|class| class.default) => {
-            Some(format!("the Ingress has no class, and none is the default; there is {}", there()))
+            Some(format!("the Ingress has no class, and there is no default; available: {}", there()))
         }
         _ => None,
     }
@@ -237,9 +237,9 @@ mod tests {
         assert_eq!(why(&of(Some("nginx")), &[]).as_deref(), Some(none));
         let there = [class("nginx", false), class("traefik", false)];
         assert_eq!(why(&of(Some("nginx")), &there), None);
-        let other = "the cluster has no IngressClass haproxy; there is nginx, traefik";
+        let other = "the cluster has no IngressClass haproxy; available: nginx, traefik";
         assert_eq!(why(&of(Some("haproxy")), &there).as_deref(), Some(other));
-        assert!(why(&of(None), &there).unwrap().starts_with("the Ingress has no class, and none is the default"));
+        assert!(why(&of(None), &there).unwrap().starts_with("the Ingress has no class, and there is no default"));
         assert_eq!(why(&of(None), &[class("nginx", true)]), None);
     }
 }
