@@ -26,8 +26,8 @@ use crate::model::preflight::{Finding, Report, Severity, adopt_waiver, waiver_fl
 use crate::model::yaml::{Findings, Pos};
 use crate::observe::{ObserveError, observe};
 use crate::preflight::{
-    ADOPTABLE, CHECKS, Facts, Gathered, PULL_TESTS, check, cluster_facts, connect_finding, gather, helm_finding, judge,
-    markdown, short_login,
+    ADOPTABLE, CHECKS, Facts, PULL_TESTS, PreflightInputs, check, cluster_facts, connect_finding, gather, helm_finding,
+    judge, markdown, short_login,
 };
 use crate::render::{language, preflight_table, target};
 
@@ -234,7 +234,7 @@ async fn compare(
 ) -> Result<Vec<Finding>, Failed> {
     let resolved = &install.resolved;
     let gathered = gather(resolved, observed, &install.cluster, helm, around).await.or_exit(Exit::Unusable)?;
-    let Gathered { needs, facts, rendered } = gathered;
+    let PreflightInputs { needs, facts, rendered } = gathered;
     let mut findings = judge(&needs, &facts, observed);
     findings.extend(pull_login(install).await);
     if let Some(offline) = &install.offline {

@@ -6,6 +6,6 @@ mod docker;
 mod files;
 mod local;
 
-pub use beside::LayoutsBeside;
+pub use beside::LayoutsWithFallback;
 pub use files::LayoutError;
 pub use local::Layouts;

@@ -9,8 +9,8 @@ use futures::future::join_all;
 
 use super::needs::{GrowNeed, Needs, RightNeed, SecretNeed, needs, pull_tests, wait_object, waits};
 use super::render::{Rendered, Site, defined, render};
-use super::seen::{NoAnswer, Query, Seen, Unseen, ask};
-use super::trials::{Tried, trials, try_all};
+use super::seen::{FailedQuery, Query, QueryFailure, QueryResult, ask};
+use super::trials::{TrialResult, trials, try_all};
 use crate::answers::Resolved;
 use crate::driver::disk::disk;
 use crate::driver::helm::Helm;
@@ -35,46 +35,46 @@ pub struct Facts {
     /// The cluster's version.
     pub version: String,
     /// The namespaces that are asked for, windlass's own among them.
-    pub namespaces: BTreeMap<String, Seen<Option<NamespaceState>>>,
+    pub namespaces: BTreeMap<String, QueryResult<Option<NamespaceState>>>,
     /// The nodes.
-    pub nodes: Seen<Vec<Node>>,
+    pub nodes: QueryResult<Vec<Node>>,
     /// What the pods of the cluster request.
-    pub pods: Seen<Vec<PodUse>>,
+    pub pods: QueryResult<Vec<PodUse>>,
     /// The StorageClasses.
-    pub storage_classes: Seen<Vec<StorageClass>>,
+    pub storage_classes: QueryResult<Vec<StorageClass>>,
     /// The IngressClasses.
-    pub ingress_classes: Seen<Vec<IngressClass>>,
+    pub ingress_classes: QueryResult<Vec<IngressClass>>,
     /// Quotas by namespace.
-    pub quotas: BTreeMap<String, Seen<Vec<Quota>>>,
+    pub quotas: BTreeMap<String, QueryResult<Vec<Quota>>>,
     /// Limits by namespace.
-    pub limits: BTreeMap<String, Seen<Vec<Limit>>>,
+    pub limits: BTreeMap<String, QueryResult<Vec<Limit>>>,
     /// Volumes by namespace.
-    pub claims: BTreeMap<String, Seen<Vec<ClaimState>>>,
+    pub claims: BTreeMap<String, QueryResult<Vec<ClaimState>>>,
     /// What is to become larger, and the size that its StatefulSet requests now, if it exists.
-    pub grows: Vec<(GrowNeed, Seen<Option<Quantity>>)>,
+    pub grows: Vec<(GrowNeed, QueryResult<Option<Quantity>>)>,
     /// Whether each namespace exists that a NetworkPolicy allows.
-    pub peers: BTreeMap<String, Seen<bool>>,
+    pub peers: BTreeMap<String, QueryResult<bool>>,
     /// Whether each Secret that is needed exists.
-    pub secrets: BTreeMap<SecretNeed, Seen<bool>>,
+    pub secrets: BTreeMap<SecretNeed, QueryResult<bool>>,
     /// The domain of the cluster's DNS, where that is known.
-    pub domain: Seen<Option<String>>,
+    pub domain: QueryResult<Option<String>>,
     /// Seconds that the API server's clock is ahead of ours.
-    pub clock: Seen<i64>,
+    pub clock: QueryResult<i64>,
     /// Whether we have each right that was asked about.
-    pub rights: BTreeMap<Right, Seen<bool>>,
+    pub rights: BTreeMap<Right, QueryResult<bool>>,
     /// Changes to existing objects, and why the API refuses them.
-    pub trials: Vec<Tried>,
+    pub trials: Vec<TrialResult>,
     /// New objects of releases, and their owners if they exist.
-    pub owners: Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)>,
+    pub owners: Vec<(ReleaseKey, ObjectRef, QueryResult<Option<Owner>>)>,
     /// Another run that holds the lock, as the lock describes it.
-    pub runs: Seen<Option<String>>,
+    pub runs: QueryResult<Option<String>>,
     /// Where runs are kept.
-    pub disk: Seen<Disk>,
+    pub disk: QueryResult<Disk>,
 }
 
 /// What is needed, what there is, and what the charts render.
 #[derive(Debug, Clone)]
-pub struct Gathered {
+pub struct PreflightInputs {
     /// What is needed.
     pub needs: Needs,
     /// What there is.
@@ -147,9 +147,9 @@ pub async fn cluster_facts(wanted: &Resolved, cluster: &Cluster, run_folder: &Pa
         trials: Vec::new(),
         owners: Vec::new(),
         runs,
-        disk: disk(run_folder).map_err(|error| Unseen {
+        disk: disk(run_folder).map_err(|error| FailedQuery {
             what: Query::Other(format!("read the free space of {}", run_folder.display())),
-            why: NoAnswer::Failed(error.to_string()),
+            why: QueryFailure::Failed(error.to_string()),
         }),
     }
 }
@@ -174,7 +174,7 @@ pub async fn gather(
     cluster: &Cluster,
     helm: Option<&Helm>,
     cluster_facts: impl Future<Output = Facts>,
-) -> Result<Gathered, KubeError> {
+) -> Result<PreflightInputs, KubeError> {
     let rendered = async {
         let Some(helm) = helm else { return Ok(Vec::new()) };
         render(wanted, observed, cluster, helm, |_| true).await
@@ -216,7 +216,7 @@ pub async fn gather(
             ask(Query::Namespace(name.clone()), cluster.namespace(&name)).await.map(|found| found.is_some())
         }),
     );
-    Ok(Gathered { needs, facts, rendered })
+    Ok(PreflightInputs { needs, facts, rendered })
 }
 
 /// What the install itself lets the cluster serve: kinds of each chart's own `crds/`, which are applied first, and those
@@ -248,7 +248,7 @@ fn define(rendered: &[Rendered], site: &mut Site) {
 }
 
 /// Asks the API about each right, and about those that can replace it.
-pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, Seen<bool>> {
+pub async fn review(cluster: &Cluster, rights: &[RightNeed]) -> BTreeMap<Right, QueryResult<bool>> {
     let all: BTreeSet<&Right> = rights.iter().flat_map(|need| need.instead.iter().chain([&need.right])).collect();
     // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
     let asked: Vec<_> = all
@@ -268,7 +268,7 @@ async fn owners(
     rendered: &[Rendered],
     site: &Site,
     observed: &Observed,
-) -> Vec<(ReleaseKey, ObjectRef, Seen<Option<Owner>>)> {
+) -> Vec<(ReleaseKey, ObjectRef, QueryResult<Option<Owner>>)> {
     let mut new = Vec::new();
     for one in rendered {
         let has = observed.releases.get(&one.key).map(|release| &release.state.manifest);
@@ -309,7 +309,7 @@ fn owner(live: &serde_json::Value, release: &ReleaseKey) -> Option<Owner> {
 }
 
 /// The sizes that StatefulSets request now.
-async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Option<Quantity>>)> {
+async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, QueryResult<Option<Quantity>>)> {
     let asked = wanted.iter().cloned().map(|need| async move {
         let found = ask(Query::Get(need.set.clone()), cluster.get(&need.set)).await;
         let size = found.map(|set| set.and_then(|set| Some(claim_template(&set, &need.claim)?.1)));
@@ -318,7 +318,7 @@ async fn grows(cluster: &Cluster, wanted: &[GrowNeed]) -> Vec<(GrowNeed, Seen<Op
     join_all(asked).await
 }
 
-async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, Seen<bool>> {
+async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNeed, QueryResult<bool>> {
     let asked = wanted.iter().cloned().map(|need| async move {
         let object = ObjectRef::namespaced("v1", "Secret", &need.namespace, &need.name);
         let seen = ask(Query::Get(object.clone()), cluster.get(&object)).await.map(|found| found.is_some());
@@ -327,10 +327,10 @@ async fn secrets(cluster: &Cluster, wanted: &[SecretNeed]) -> BTreeMap<SecretNee
     join_all(asked).await.into_iter().collect()
 }
 
-async fn each<T, F: Future<Output = Seen<T>>>(
+async fn each<T, F: Future<Output = QueryResult<T>>>(
     names: &[String],
     ask: impl Fn(String) -> F,
-) -> BTreeMap<String, Seen<T>> {
+) -> BTreeMap<String, QueryResult<T>> {
     let asked = names.iter().map(|name| {
         let asked = ask(name.clone());
         async move { (name.clone(), asked.await) }

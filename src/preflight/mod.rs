@@ -13,7 +13,7 @@ mod table;
 mod trials;
 
 pub use connect::{connect_finding, helm_finding};
-pub use facts::{Facts, Gathered, Owner, cluster_facts, gather, review};
+pub use facts::{Facts, Owner, PreflightInputs, cluster_facts, gather, review};
 pub use judge::judge;
 pub use login::short_login;
 pub use needs::{
@@ -22,6 +22,6 @@ pub use needs::{
 };
 pub use offline::{image_outside, platform_missing, push_problem};
 pub use render::{Rendered, Site, render};
-pub use seen::{NoAnswer, Query, Seen, Unseen};
+pub use seen::{FailedQuery, Query, QueryFailure, QueryResult};
 pub use table::{ADOPTABLE, CHECKS, Check, PULL_TESTS, check, markdown};
-pub use trials::{Trial, Tried, try_all};
+pub use trials::{Trial, TrialResult, try_all};

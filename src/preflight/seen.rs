@@ -62,7 +62,7 @@ impl Query {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum NoAnswer {
+pub enum QueryFailure {
     /// The user may not ask. The API's own message names the user at length, and the query is shown already.
     NotAllowed,
     /// It timed out.
@@ -71,7 +71,7 @@ pub enum NoAnswer {
     Failed(String),
 }
 
-impl fmt::Display for NoAnswer {
+impl fmt::Display for QueryFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAllowed => f.write_str("not allowed"),
@@ -83,25 +83,25 @@ impl fmt::Display for NoAnswer {
 
 /// Something that is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unseen {
+pub struct FailedQuery {
     /// What was asked.
     pub what: Query,
     /// Why there is no answer.
-    pub why: NoAnswer,
+    pub why: QueryFailure,
 }
 
 /// The answer to a query.
-pub type Seen<T> = Result<T, Unseen>;
+pub type QueryResult<T> = Result<T, FailedQuery>;
 
 /// The answer, or why there is none, within the time that a query has.
-pub(super) async fn ask<T>(what: Query, call: impl Future<Output = Result<T, KubeError>>) -> Seen<T> {
+pub(super) async fn ask<T>(what: Query, call: impl Future<Output = Result<T, KubeError>>) -> QueryResult<T> {
     let why = match timeout(DEADLINE, call).await {
         Ok(Ok(seen)) => return Ok(seen),
-        Ok(Err(error)) if error.kind() == ApiErrorKind::Forbidden => NoAnswer::NotAllowed,
-        Ok(Err(error)) => NoAnswer::Failed(error.source.to_string()),
-        Err(_) => NoAnswer::TimedOut,
+        Ok(Err(error)) if error.kind() == ApiErrorKind::Forbidden => QueryFailure::NotAllowed,
+        Ok(Err(error)) => QueryFailure::Failed(error.source.to_string()),
+        Err(_) => QueryFailure::TimedOut,
     };
-    Err(Unseen { what, why })
+    Err(FailedQuery { what, why })
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use futures::StreamExt as _;
 use serde_json::{Map, Value};
 
 use super::render::Rendered;
-use super::seen::{Query, Seen, ask};
+use super::seen::{Query, QueryResult, ask};
 use crate::driver::kube::Cluster;
 use crate::model::cluster::{ManifestObject, ObjectRef, Refusal, ReleaseKey};
 use crate::model::observed::{Observed, ObservedRelease};
@@ -28,7 +28,7 @@ pub struct Trial {
 
 /// A change that was tried.
 #[derive(Debug, Clone)]
-pub struct Tried {
+pub struct TrialResult {
     /// The release that it belongs to.
     pub release: ReleaseKey,
     /// Which object.
@@ -36,7 +36,7 @@ pub struct Tried {
     /// The fields that would change: path, and description.
     pub changed: Vec<(String, String)>,
     /// Why the API refuses it; `None` if it does not.
-    pub refused: Seen<Option<Refusal>>,
+    pub refused: QueryResult<Option<Refusal>>,
 }
 
 /// The objects of the releases to update that are rendered differently from Helm's record, or were changed by hand.
@@ -95,14 +95,14 @@ fn as_helm_sends(object: &ManifestObject, release: &ReleaseKey) -> ManifestObjec
 }
 
 /// Tries each of them, in the order given.
-pub async fn try_all(cluster: &Cluster, trials: Vec<Trial>) -> Vec<Tried> {
+pub async fn try_all(cluster: &Cluster, trials: Vec<Trial>) -> Vec<TrialResult> {
     // Collected first: a closure that borrows from a stream's items is not `Send` in the compiler's eyes.
     let asked: Vec<_> = trials
         .into_iter()
         .map(|Trial { release, object, changed }| async move {
             let what = Query::Other(format!("dry-run the change of {}", object.object));
             let refused = ask(what, cluster.refusal(&object)).await;
-            Tried { release, object: object.object, changed, refused }
+            TrialResult { release, object: object.object, changed, refused }
         })
         .collect();
     futures::stream::iter(asked).buffered(AT_ONCE).collect().await

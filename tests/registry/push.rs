@@ -279,10 +279,10 @@ async fn a_push_that_is_killed_resumes_and_sends_nothing_twice_that_was_finished
         assert!(push.plan().blobs.iter().any(|step| step.digest == small && step.action == BlobAction::Exists));
         let progress = PushProgress::default();
         push.run(&progress).await.unwrap();
-        let half = progress.take_half_sent();
+        let half = progress.take_partial_uploads();
         let said = half.iter().map(|half| (half.digest, half.size, half.kept > 0)).collect::<Vec<_>>();
         assert_eq!(said, [(Digest::of(&noise(1, 9_000_000)), 9_000_000, keeps)]);
-        assert!(progress.take_half_sent().is_empty(), "once");
+        assert!(progress.take_partial_uploads().is_empty(), "once");
         fake.with(|state| {
             let after = state.body_bytes - before;
             if keeps {

@@ -16,7 +16,8 @@ use crate::cli::PushArgs;
 use crate::driver::bundle::{Bundle, BundleStore};
 use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
-    HalfSent, HeldJournal, Journal, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, TagConflict, Target,
+    Journal, LockedPushJournal, PartialUpload, PlanError, Push, PushError, PushPlan, PushProgress, Receipt,
+    TagConflict, Target,
 };
 use crate::model::human;
 
@@ -118,8 +119,8 @@ pub(in crate::app) async fn run_with_progress(push: &Push<'_>, output: &Output) 
             ended = &mut run => Some(ended),
             () = tokio::time::sleep(POLL) => None,
         };
-        for half in counts.take_half_sent() {
-            print_half_sent(&half, output);
+        for half in counts.take_partial_uploads() {
+            print_partial_upload(&half, output);
             resumed += half.kept;
         }
         if let Some(ended) = ended {
@@ -130,9 +131,9 @@ pub(in crate::app) async fn run_with_progress(push: &Push<'_>, output: &Output) 
 }
 
 /// Prints whether the upload of a blob that an earlier push had sent in part resumes there.
-fn print_half_sent(half: &HalfSent, output: &Output) {
+fn print_partial_upload(half: &PartialUpload, output: &Output) {
     if output.json {
-        let HalfSent { repository, digest, size, kept } = half;
+        let PartialUpload { repository, digest, size, kept } = half;
         let value =
             json!({"half_sent": {"repository": repository, "digest": digest, "bytes": size, "kept_bytes": kept}});
         // As with progress, an error ends the push elsewhere.
@@ -219,12 +220,12 @@ fn keep(args: &PushArgs, bundle: &Bundle, receipt: Receipt) -> Result<Receipt, F
 }
 
 /// The journal of earlier pushes of this offline bundle to this target, in the state folder.
-fn held_journal(target: &Target, bundle: &Bundle) -> Result<HeldJournal, Failed> {
+fn held_journal(target: &Target, bundle: &Bundle) -> Result<LockedPushJournal, Failed> {
     let failed = |error| {
         Failed::new(Exit::Unexpected, anyhow::Error::new(error).context("failed to write the journal of the push"))
     };
     let folder = pushes().map_err(failed)?;
-    let held = HeldJournal::take(&folder, target, bundle.lock_digest()).map_err(failed)?;
+    let held = LockedPushJournal::take(&folder, target, bundle.lock_digest()).map_err(failed)?;
     held.ok_or_else(|| {
         let text = format!("another windlass is pushing {} to {}", bundle.files().name, target.host);
         Failed::text(Exit::Locked, text)

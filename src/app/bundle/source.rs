@@ -10,7 +10,7 @@ use super::super::trust::reading;
 use crate::cli::{CreateArgs, LayoutArg};
 use crate::driver::bundle::lock_of;
 use crate::driver::image_source::ImageSource;
-use crate::driver::layouts::{Layouts, LayoutsBeside};
+use crate::driver::layouts::{Layouts, LayoutsWithFallback};
 use crate::lock::{EMBEDDED_NAME, embedded};
 use crate::model::images_lock::{ImagesLock, LOCK_FILE};
 
@@ -32,7 +32,7 @@ pub(super) fn source_for(
     };
     Ok(match args.layout.is_empty() {
         true => Arc::new(source),
-        false => Arc::new(LayoutsBeside::new(layouts, source)),
+        false => Arc::new(LayoutsWithFallback::new(layouts, source)),
     })
 }
 

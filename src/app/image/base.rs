@@ -70,7 +70,7 @@ impl Origin {
 }
 
 /// The base for each platform, and whether the lock pins it.
-pub(super) struct Found {
+pub(super) struct BaseImages {
     pub(super) bases: Vec<Base>,
     /// The digest in the lock.
     pub(super) pinned: Option<Digest>,
@@ -84,7 +84,7 @@ pub(super) async fn find(
     image: &ImageName,
     source: &dyn ImageSource,
     output: &Output,
-) -> Result<Found, Failed> {
+) -> Result<BaseImages, Failed> {
     let whole = image.whole();
     let lock = the_lock(args.lock.as_deref(), output)?;
     let locked = lock.images.get(&whole).and_then(|image| image.resolved.as_ref());
@@ -117,7 +117,7 @@ pub(super) async fn find(
         (Some(digest), _) => output.remark(&format!("base {whole}@{digest}, pinned by {name}")),
         (None, None) => {}
     }
-    Ok(Found { bases, pinned, image: whole })
+    Ok(BaseImages { bases, pinned, image: whole })
 }
 
 /// The one platform's manifest of what the lock pins. A layout or an offline bundle of one platform may lack the list, and have

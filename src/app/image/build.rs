@@ -14,7 +14,7 @@ use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
 use super::super::run::signalled;
 use super::super::session::load_catalog;
-use super::base::{Found, Origin, find};
+use super::base::{BaseImages, Origin, find};
 use super::bundle;
 use super::failure::failed;
 use super::push::{Goal, push};
@@ -146,7 +146,7 @@ impl Work {
 /// Writes the layers on a blocking thread, and prints the progress.
 async fn layers<P: LayerPlace + Room + Send + 'static>(
     work: Work,
-    found: &Found,
+    found: &BaseImages,
     place: P,
     stop: &CancellationToken,
     output: &Output,

@@ -6,7 +6,7 @@ use super::super::bundle::push::run_with_progress;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
 use super::super::push_requests::conflict;
-use super::base::{Found, Origin};
+use super::base::{BaseImages, Origin};
 use crate::cli::BuildArgs;
 use crate::driver::image_build::BuiltImage;
 use crate::driver::registry::push::{ImageRequest, Journal, Push, PushError};
@@ -40,7 +40,7 @@ pub(super) async fn push(
     args: &BuildArgs,
     goal: &Goal,
     origin: &Origin,
-    found: &Found,
+    found: &BaseImages,
     made: &BuiltImage,
     output: &Output,
 ) -> Result<(), Failed> {

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::exit::Failed;
 use super::super::output::Output;
-use super::base::Found;
+use super::base::BaseImages;
 use super::target::Buildable;
 use crate::cli::{BuildArgs, ImageTarget};
 use crate::driver::image_build::BuiltImage;
@@ -18,7 +18,7 @@ use crate::model::human;
 pub(super) struct BuildReport<'a> {
     pub(super) args: &'a BuildArgs,
     pub(super) buildable: &'a Buildable<'a>,
-    pub(super) found: &'a Found,
+    pub(super) found: &'a BaseImages,
     pub(super) made: &'a BuiltImage,
     /// What it is called, where that is known.
     pub(super) name: Option<&'a ImageName>,

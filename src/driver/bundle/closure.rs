@@ -18,7 +18,7 @@ const BLOBS: usize = 200_000;
 
 /// A manifest that is needed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Wanted {
+pub(super) struct ManifestRequest {
     /// The image's whole name.
     pub image: String,
     /// Its repository, as sources are asked for it.
@@ -42,7 +42,7 @@ enum Role {
 
 /// A blob that is needed, and where it can be asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Need {
+pub(super) struct BlobRequest {
     /// The repository.
     pub repository: String,
     /// As its manifest names it.
@@ -52,10 +52,10 @@ pub(super) struct Need {
 /// Walks from the images of a lock to all that they need. It is handed the manifests that it asks for.
 pub(super) struct Closure<'a> {
     lock: &'a ImagesLock,
-    next: Vec<Wanted>,
+    next: Vec<ManifestRequest>,
     asked: BTreeSet<(String, Digest)>,
     /// All blobs but manifests.
-    pub blobs: BTreeMap<Digest, Need>,
+    pub blobs: BTreeMap<Digest, BlobRequest>,
     /// Media type and size of every manifest that was found.
     pub manifests: BTreeMap<Digest, (String, u64)>,
 }
@@ -66,7 +66,7 @@ impl<'a> Closure<'a> {
             Self { lock, next: Vec::new(), asked: BTreeSet::new(), blobs: BTreeMap::new(), manifests: BTreeMap::new() };
         for (name, image) in resolved(lock) {
             let repository = repository(name);
-            let top = Wanted {
+            let top = ManifestRequest {
                 image: name.clone(),
                 repository: repository.clone(),
                 digest: image.digest,
@@ -77,7 +77,7 @@ impl<'a> Closure<'a> {
             };
             closure.want(top)?;
             for attached in &image.attached {
-                closure.want(Wanted {
+                closure.want(ManifestRequest {
                     image: name.clone(),
                     repository: repository.clone(),
                     digest: attached.digest,
@@ -92,12 +92,12 @@ impl<'a> Closure<'a> {
     }
 
     /// The manifests that are to be found next; none at the end.
-    pub(super) fn pending(&mut self) -> Vec<Wanted> {
+    pub(super) fn pending(&mut self) -> Vec<ManifestRequest> {
         std::mem::take(&mut self.next)
     }
 
     /// Takes a manifest that was asked for.
-    pub(super) fn found(&mut self, wanted: &Wanted, manifest: &OciManifest) -> Result<(), BundleError> {
+    pub(super) fn found(&mut self, wanted: &ManifestRequest, manifest: &OciManifest) -> Result<(), BundleError> {
         let wrong = |problem| blob(wanted, problem);
         let size = manifest.bytes.len() as u64;
         if manifest.digest != wanted.digest {
@@ -121,7 +121,7 @@ impl<'a> Closure<'a> {
         }
         self.manifests.insert(manifest.digest, (manifest.media_type.clone(), size));
         for child in manifest.children() {
-            self.want(Wanted {
+            self.want(ManifestRequest {
                 image: wanted.image.clone(),
                 repository: wanted.repository.clone(),
                 digest: child.digest,
@@ -141,7 +141,7 @@ impl<'a> Closure<'a> {
                 }
                 Some(_) => {}
                 None => {
-                    let need = Need { repository: wanted.repository.clone(), descriptor: descriptor.clone() };
+                    let need = BlobRequest { repository: wanted.repository.clone(), descriptor: descriptor.clone() };
                     self.blobs.insert(descriptor.digest, need);
                 }
             }
@@ -171,7 +171,7 @@ impl<'a> Closure<'a> {
         self.manifests.iter().map(|(digest, (kind, _))| (*digest, kind.clone())).collect()
     }
 
-    fn want(&mut self, wanted: Wanted) -> Result<(), BundleError> {
+    fn want(&mut self, wanted: ManifestRequest) -> Result<(), BundleError> {
         if wanted.depth > DEPTH {
             return Err(blob(&wanted, BlobProblem::Manifest("indexes are nested too deep")));
         }
@@ -234,7 +234,7 @@ fn insert(found: &mut Others, digest: Digest, size: u64, what: String) -> Result
     }
 }
 
-fn blob(wanted: &Wanted, problem: BlobProblem) -> BundleError {
+fn blob(wanted: &ManifestRequest, problem: BlobProblem) -> BundleError {
     BundleError::Blob { digest: wanted.digest, of: wanted.image.clone(), problem }
 }
 

@@ -14,7 +14,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use super::error::{BlobProblem, BundleError, CreateError};
 use super::format::{self, BLOCK};
 use super::hash::hash_prefix;
-use super::journal::{Journal, Noted, Opened};
+use super::journal::{Journal, JournalEntry, Opened};
 use super::origin::Origin;
 use super::output::{Created, JOURNAL, Target, disk_error, folder_of, partial, suffixed, write_new};
 use super::parts::Parts;
@@ -131,7 +131,7 @@ pub async fn create(
             let slot = fetch::Slot { digest, at, size, parts: Arc::clone(parts), path: target.path.clone() };
             let known = noted.get(&digest).map_or(0, |noted| noted.bytes(size));
             let mut blob_progress = fetch::BlobProgress::default();
-            if known > 0 || noted.get(&digest) == Some(&Noted::Done) {
+            if known > 0 || noted.get(&digest) == Some(&JournalEntry::Done) {
                 let parts = Arc::clone(parts);
                 let read = tokio::task::spawn_blocking(move || hash_prefix(&parts, at, known)).await?;
                 let hash = read.map_err(|error| CreateError::io("read", &slot.path, error))?;
@@ -178,16 +178,16 @@ fn begin(plan: &BundlePlan, target: &Target, files: &Files) -> Result<Journal, C
     if !had_journal {
         finished()?;
     }
-    let strangers = strangers(target, files)?;
-    if let Some(other) = strangers.iter().find(|path| path.extension().is_none_or(|end| end != "partial")) {
+    let foreign_parts = foreign_parts(target, files)?;
+    if let Some(other) = foreign_parts.iter().find(|path| path.extension().is_none_or(|end| end != "partial")) {
         return Err(CreateError::OtherPart(other.clone()));
     }
-    let first = partials().find(|path| path.exists()).into_iter().chain(strangers.iter().cloned()).next();
-    if let Some(first) = first.clone().filter(|_| !had_journal || !strangers.is_empty()) {
+    let first = partials().find(|path| path.exists()).into_iter().chain(foreign_parts.iter().cloned()).next();
+    if let Some(first) = first.clone().filter(|_| !had_journal || !foreign_parts.is_empty()) {
         if !target.restart {
             return Err(CreateError::OtherPartial(first));
         }
-        remove(partials().chain(strangers))?;
+        remove(partials().chain(foreign_parts))?;
     }
     let journal = loop {
         let opened = Journal::open(&files.journal, identity);
@@ -216,7 +216,7 @@ fn begin(plan: &BundlePlan, target: &Target, files: &Files) -> Result<Journal, C
 }
 
 /// Parts in the folder, finished or not, that are none of this bundle.
-fn strangers(target: &Target, files: &Files) -> Result<Vec<PathBuf>, CreateError> {
+fn foreign_parts(target: &Target, files: &Files) -> Result<Vec<PathBuf>, CreateError> {
     let folder = folder_of(&target.path);
     let io = |error| CreateError::io("read", folder, error);
     let name = target.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -10,7 +10,7 @@ const ENTRIES: usize = 100_000;
 
 /// Files that are an offline bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct BundleFiles {
     /// Its name, without a part's number.
     pub name: String,
     /// Its files, in order.
@@ -25,7 +25,7 @@ pub struct Found {
 
 /// What was come across: names in lower case, since some media know no other.
 #[derive(Default)]
-struct Seen {
+struct ScannedFolder {
     wholes: BTreeSet<PathBuf>,
     parts: BTreeMap<String, BTreeMap<usize, Vec<PathBuf>>>,
     folders: BTreeSet<PathBuf>,
@@ -35,9 +35,9 @@ struct Seen {
 ///
 /// # Errors
 /// None or more than one is found, or a part is missing or found twice.
-pub fn find(given: &[PathBuf]) -> Result<Found, BundleError> {
+pub fn find(given: &[PathBuf]) -> Result<BundleFiles, BundleError> {
     let paths: Vec<PathBuf> = given.iter().flat_map(|path| pieces(path)).collect();
-    let mut seen = Seen::default();
+    let mut seen = ScannedFolder::default();
     // A part that is named says which of the parts in folders are meant.
     let mut named = BTreeSet::new();
     for path in &paths {
@@ -59,7 +59,7 @@ pub fn find(given: &[PathBuf]) -> Result<Found, BundleError> {
         seen.parts.retain(|base, _| named.contains(base));
     }
     let shown = || paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-    let Seen { wholes, parts, folders } = seen;
+    let ScannedFolder { wholes, parts, folders } = seen;
     match (wholes.len(), parts.len()) {
         (0, 0) => return Err(BundleError::None(shown())),
         (1, 0) | (0, 1) => {}
@@ -78,10 +78,10 @@ pub fn find(given: &[PathBuf]) -> Result<Found, BundleError> {
     let name = name.unwrap_or_default();
     let name = if is_parts { name[..name.len().saturating_sub(4)].to_owned() } else { name };
     let (sums, signature) = (beside(".sha256"), beside(".sig"));
-    Ok(Found { name, files, parts: is_parts, sums, signature })
+    Ok(BundleFiles { name, files, parts: is_parts, sums, signature })
 }
 
-impl Seen {
+impl ScannedFolder {
     fn folder(&mut self, folder: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<(), BundleError> {
         // The same folder under two names would show each part twice.
         let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
@@ -170,7 +170,7 @@ mod tests {
         }
     }
 
-    fn names(found: &Found) -> Vec<String> {
+    fn names(found: &BundleFiles) -> Vec<String> {
         found.files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()).collect()
     }
 
@@ -200,7 +200,7 @@ mod tests {
         assert!(matches!(find(&[a.clone(), b.clone()]), Err(BundleError::Several(_))));
         assert_eq!(names(&find(&[a.join("p.tar.001"), b]).unwrap()).len(), 3, "what is named is meant");
         assert_eq!(
-            names(&find(&[a.clone(), a]).unwrap_or_else(|_| Found {
+            names(&find(&[a.clone(), a]).unwrap_or_else(|_| BundleFiles {
                 name: String::new(),
                 files: Vec::new(),
                 parts: false,

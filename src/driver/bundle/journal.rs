@@ -17,14 +17,14 @@ const HEAD: &str = "windlass offline bundle 1 ";
 
 /// How far a blob is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Noted {
+pub(super) enum JournalEntry {
     /// All of it was written, and its digest was right.
     Done,
     /// Its first bytes were written.
     Prefix(u64),
 }
 
-impl Noted {
+impl JournalEntry {
     /// How many bytes of a blob of this size.
     pub(super) fn bytes(self, size: u64) -> u64 {
         match self {
@@ -38,7 +38,7 @@ impl Noted {
 pub(super) struct Journal {
     file: Mutex<File>,
     /// What an earlier run noted.
-    pub noted: BTreeMap<Digest, Noted>,
+    pub noted: BTreeMap<Digest, JournalEntry>,
 }
 
 /// What was found in place of a journal.
@@ -80,7 +80,7 @@ impl Journal {
     }
 
     /// What the journal of these inputs notes; nothing where there is none. It may be in use, and it stays as it is.
-    pub(super) fn read(path: &Path, identity: Digest) -> BTreeMap<Digest, Noted> {
+    pub(super) fn read(path: &Path, identity: Digest) -> BTreeMap<Digest, JournalEntry> {
         let bytes = crate::model::bounded::bytes(path, LIMIT).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
@@ -89,18 +89,18 @@ impl Journal {
     }
 
     /// Notes how far a blob is.
-    pub(super) fn note(&self, digest: Digest, noted: Noted) -> io::Result<()> {
+    pub(super) fn note(&self, digest: Digest, noted: JournalEntry) -> io::Result<()> {
         let line = match noted {
-            Noted::Done => format!("{digest} done\n"),
-            Noted::Prefix(bytes) => format!("{digest} {bytes}\n"),
+            JournalEntry::Done => format!("{digest} done\n"),
+            JournalEntry::Prefix(bytes) => format!("{digest} {bytes}\n"),
         };
         self.file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes())
     }
 }
 
-fn note(line: &str) -> Option<(Digest, Noted)> {
+fn note(line: &str) -> Option<(Digest, JournalEntry)> {
     let (digest, noted) = line.split_once(' ')?;
-    let noted = if noted == "done" { Noted::Done } else { Noted::Prefix(noted.parse().ok()?) };
+    let noted = if noted == "done" { JournalEntry::Done } else { JournalEntry::Prefix(noted.parse().ok()?) };
     Some((digest.parse().ok()?, noted))
 }
 
@@ -115,15 +115,15 @@ mod tests {
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         let Opened::Ours(journal) = Journal::open(&path, a).unwrap() else { panic!("new") };
         assert!(matches!(Journal::open(&path, a).unwrap(), Opened::Busy));
-        journal.note(a, Noted::Prefix(5)).unwrap();
-        journal.note(b, Noted::Done).unwrap();
-        journal.note(a, Noted::Prefix(9)).unwrap();
+        journal.note(a, JournalEntry::Prefix(5)).unwrap();
+        journal.note(b, JournalEntry::Done).unwrap();
+        journal.note(a, JournalEntry::Prefix(9)).unwrap();
         drop(journal);
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(format!("garbage\n{} 77", b).as_bytes()).unwrap();
         drop(file);
         let Opened::Ours(journal) = Journal::open(&path, a).unwrap() else { panic!("ours") };
-        assert_eq!(journal.noted, [(a, Noted::Prefix(9)), (b, Noted::Done)].into());
+        assert_eq!(journal.noted, [(a, JournalEntry::Prefix(9)), (b, JournalEntry::Done)].into());
         assert_eq!(Journal::read(&path, a), journal.noted, "while it is in use, too");
         assert!(Journal::read(&path, b).is_empty() && Journal::read(&folder.path().join("none"), a).is_empty());
         drop(journal);

@@ -28,7 +28,7 @@ mod verify;
 pub use create::{CreateProgress, create};
 pub use error::{BlobProblem, BundleError, CreateError, EntryProblem, LayoutWriteError, SignError};
 pub use extract::{copy, extract, in_base};
-pub use find::{Found, find};
+pub use find::{BundleFiles, find};
 pub use layout::LayoutFolder;
 pub use output::{Created, Target, is_unfinished};
 pub use parts::Parts;

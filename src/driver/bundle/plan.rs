@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use futures::{StreamExt as _, TryStreamExt as _};
 
-use super::closure::{self, Closure, Wanted};
+use super::closure::{self, Closure, ManifestRequest};
 use super::error::{BlobProblem, BundleError, CreateError};
 use super::format::{self, Layout};
 use super::origin::Origin;
@@ -234,7 +234,7 @@ async fn blobs(
     Ok((sizes, kinds, fetch))
 }
 
-async fn manifest(source: &dyn ImageSource, wanted: &Wanted) -> Result<OciManifest, CreateError> {
+async fn manifest(source: &dyn ImageSource, wanted: &ManifestRequest) -> Result<OciManifest, CreateError> {
     let found = source.manifest(&wanted.repository, &Reference::Digest(wanted.digest)).await?;
     let found = found.ok_or_else(|| CreateError::NoManifest { digest: wanted.digest, image: wanted.image.clone() })?;
     // A registry's word for what it is counts for nobody who reads the bundle.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::closure::{self, Closure};
 use super::error::{BlobProblem, BundleError, EntryProblem, SignError};
-use super::find::{Found, find};
+use super::find::{BundleFiles, find};
 use super::format::{self, BLOBS, BLOCK, Entry, INDEX, LAYOUT, LOCK, Layout, SIGNATURE};
 use super::parts::Parts;
 use super::stream::{CHUNK, RangeReader};
@@ -18,7 +18,7 @@ use crate::model::{ImageName, bounded};
 /// not read yet; [`super::verify()`] does that.
 #[derive(Debug)]
 pub struct Bundle {
-    found: Found,
+    found: BundleFiles,
     parts: Arc<Parts>,
     lock: ImagesLock,
     lock_bytes: Vec<u8>,
@@ -30,7 +30,7 @@ pub struct Bundle {
 
 /// Reads entries one after the other.
 struct Reader<'a> {
-    found: &'a Found,
+    found: &'a BundleFiles,
     parts: &'a Parts,
     seen: BTreeSet<String>,
 }
@@ -120,7 +120,7 @@ impl Bundle {
 
     /// The files that it is of.
     #[must_use]
-    pub const fn files(&self) -> &Found {
+    pub const fn files(&self) -> &BundleFiles {
         &self.found
     }
 
@@ -320,7 +320,7 @@ fn parse(bytes: &[u8], name: &str) -> Result<ImagesLock, BundleError> {
 }
 
 /// All parts but the last are of one size.
-fn even(found: &Found, parts: &Parts) -> Result<(), BundleError> {
+fn even(found: &BundleFiles, parts: &Parts) -> Result<(), BundleError> {
     let files: Vec<_> = parts.files().map(|(path, _, len)| (path, len)).collect();
     let Some((_, first)) = files.first().filter(|_| found.parts) else { return Ok(()) };
     let last = files.len() - 1;

@@ -7,12 +7,12 @@ use crate::driver::image_source::{BlobReader, ImageSource, Reference, SourceErro
 use crate::model::oci::{Descriptor, Digest, OciManifest};
 
 /// Layouts, and where all else comes from.
-pub struct LayoutsBeside<S> {
+pub struct LayoutsWithFallback<S> {
     layouts: Layouts,
     others: S,
 }
 
-impl<S: ImageSource> LayoutsBeside<S> {
+impl<S: ImageSource> LayoutsWithFallback<S> {
     /// Of both.
     #[must_use]
     pub const fn new(layouts: Layouts, others: S) -> Self {
@@ -28,7 +28,7 @@ impl<S: ImageSource> LayoutsBeside<S> {
     }
 }
 
-impl<S: ImageSource> ImageSource for LayoutsBeside<S> {
+impl<S: ImageSource> ImageSource for LayoutsWithFallback<S> {
     fn manifest<'a>(
         &'a self,
         repository: &'a str,

@@ -47,7 +47,7 @@ impl Registry {
     /// # Errors
     /// The registry does not have it, or gives none of it.
     pub async fn blob(&self, repository: &str, blob: &Descriptor, offset: u64) -> Result<BlobReader, RegistryError> {
-        let mut reading = Reading {
+        let mut reading = BlobDownload {
             registry: self.clone(),
             repository: repository.to_owned(),
             digest: blob.digest,
@@ -68,7 +68,7 @@ impl Registry {
 }
 
 /// A blob that is being read.
-struct Reading {
+struct BlobDownload {
     registry: Registry,
     repository: String,
     digest: Digest,
@@ -81,7 +81,7 @@ struct Reading {
     last: String,
 }
 
-impl Reading {
+impl BlobDownload {
     /// Asks for what is left.
     async fn begin(&mut self) -> Result<(), RegistryError> {
         let path = format!("{}/blobs/{}", self.repository, self.digest);

@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 
 use super::auth::{Auth, Scopes};
 use super::error::RegistryError;
-use super::proxy::{ProxyWay, bare};
+use super::proxy::{ProxyRoute, bare};
 use super::retry::{self, Asked, Pauses};
 use super::settings::{Limits, Settings, Trust, api_host, without_port};
 use super::tls;
@@ -87,7 +87,7 @@ impl Registries {
 
     /// How a registry is reached: directly, or by which proxy.
     #[must_use]
-    pub fn way_to(&self, host: &str) -> ProxyWay {
+    pub fn way_to(&self, host: &str) -> ProxyRoute {
         self.0.settings.proxies.way_to(api_host(host))
     }
 }

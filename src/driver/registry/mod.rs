@@ -47,7 +47,7 @@ pub use client::{Registries, Registry};
 pub use credentials::{Credentials, CredentialsError, Login, login};
 pub use error::RegistryError;
 pub use manifests::parts;
-pub use proxy::{Proxies, ProxyError, ProxyWay};
+pub use proxy::{Proxies, ProxyError, ProxyRoute};
 pub use settings::{Limits, Settings, Trust};
 pub use source::RegistrySource;
 pub use waits::{LongWait, WaitListener, WaitReason};

@@ -29,14 +29,14 @@ pub struct ProxyError {
 
 /// How a host is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProxyWay {
+pub enum ProxyRoute {
     /// Without a proxy.
     Direct,
     /// By this one, named without credentials.
     Through(String),
 }
 
-impl fmt::Display for ProxyWay {
+impl fmt::Display for ProxyRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Direct => f.write_str("direct"),
@@ -163,14 +163,14 @@ impl Proxies {
 
     /// How an address is reached.
     #[must_use]
-    pub fn way(&self, url: &Url) -> ProxyWay {
-        self.proxy(url).map_or(ProxyWay::Direct, |proxy| ProxyWay::Through(bare(proxy)))
+    pub fn way(&self, url: &Url) -> ProxyRoute {
+        self.proxy(url).map_or(ProxyRoute::Direct, |proxy| ProxyRoute::Through(bare(proxy)))
     }
 
     /// How a registry is reached that is spoken to by TLS.
     #[must_use]
-    pub fn way_to(&self, host: &str) -> ProxyWay {
-        Url::parse(&format!("https://{host}/")).map_or(ProxyWay::Direct, |url| self.way(&url))
+    pub fn way_to(&self, host: &str) -> ProxyRoute {
+        Url::parse(&format!("https://{host}/")).map_or(ProxyRoute::Direct, |url| self.way(&url))
     }
 
     /// The rule for reqwest.
@@ -207,14 +207,14 @@ mod tests {
             "a.port.site:5000",
             "[::1]:5001",
         ] {
-            assert_eq!(proxies.way_to(direct), ProxyWay::Direct, "{direct}");
+            assert_eq!(proxies.way_to(direct), ProxyRoute::Direct, "{direct}");
         }
         for through in
             ["notinternal", "internal.evil", "10.98.0.1", "192.168.1.6", "port.site", "port.site:5001", "[::1]:5000"]
         {
             assert_eq!(proxies.way_to(through).to_string(), "through http://proxy:3128", "{through}");
         }
-        assert_eq!(proxies.way(&Url::parse("http://r/").unwrap()), ProxyWay::Direct, "only for https");
+        assert_eq!(proxies.way(&Url::parse("http://r/").unwrap()), ProxyRoute::Direct, "only for https");
         assert!(!format!("{proxies:?}").contains("secret"));
     }
 

@@ -9,7 +9,7 @@ use super::runner::{PushWork, StepRunner};
 use crate::catalog::action::JOB_LABEL;
 use crate::driver::bundle::BundleStore;
 use crate::driver::kube::{NodeRuntime, PullClass, PullTrouble, judge_pull};
-use crate::driver::registry::push::{HeldJournal, Push, PushError, PushProgress, Receipt};
+use crate::driver::registry::push::{LockedPushJournal, Push, PushError, PushProgress, Receipt};
 use crate::engine::perform::{Context, Done, Failure};
 use crate::model::Progress;
 use crate::model::cluster::PodState;
@@ -36,7 +36,7 @@ impl StepRunner {
             errors: vec![format!("failed to write the journal of the push in {}: {error}", work.journals.display())],
             ..Failure::default()
         };
-        let held = HeldJournal::take(&work.journals, &work.target, work.bundle.lock_digest()).map_err(journal)?;
+        let held = LockedPushJournal::take(&work.journals, &work.target, work.bundle.lock_digest()).map_err(journal)?;
         let Some(held) = held else {
             let text = format!("another windlass is pushing {} to {}", work.bundle.files().name, work.target.host);
             return Err(Failure { errors: vec![text], may_pass: true, ..Failure::default() });
@@ -55,7 +55,10 @@ impl StepRunner {
                     ended = &mut run => Some(ended),
                     () = tokio::time::sleep(PROGRESS_INTERVAL) => None,
                 };
-                counts.take_half_sent().iter().for_each(|half| (context.progress)(Progress::Note(half.to_string())));
+                counts
+                    .take_partial_uploads()
+                    .iter()
+                    .for_each(|half| (context.progress)(Progress::Note(half.to_string())));
                 match ended {
                     Some(ended) => break ended,
                     None => (context.progress)(Progress::Bytes { done: counts.snapshot().done, total: mounted + sent }),

@@ -20,7 +20,7 @@ use crate::preflight::needs::{
     Agreement, ClaimNeed, ContainerNeed, IngressNeed, Needs, PodNeed, PodSecurityViolations, Replicas, RightNeed,
     SecretNeed, SecretUse, Use,
 };
-use crate::preflight::seen::{NoAnswer, Query, Unseen};
+use crate::preflight::seen::{FailedQuery, Query, QueryFailure};
 use crate::preflight::table::check;
 
 fn amounts(all: &[(&str, &str)]) -> Amounts {
@@ -240,7 +240,7 @@ fn a_right_that_only_explains_is_a_warning() {
 
 #[test]
 fn what_may_not_be_read_is_a_warning_that_names_the_checks() {
-    let unseen = |what: Query| Unseen { what, why: NoAnswer::NotAllowed };
+    let unseen = |what: Query| FailedQuery { what, why: QueryFailure::NotAllowed };
     let mut facts = facts();
     facts.nodes = Err(unseen(Query::List("nodes")));
     facts.storage_classes = Err(unseen(Query::List("storageclasses")));
@@ -306,7 +306,7 @@ fn an_allowed_namespace_that_does_not_exist_is_reported() {
     let policy = ObjectRef::namespaced("networking.k8s.io/v1", "NetworkPolicy", "ns", "web");
     needs.peers = ["there", "gone", "hidden"].map(|name| (name.to_owned(), policy.clone())).into();
     let mut facts = facts();
-    let hidden = Unseen { what: Query::Namespace("hidden".to_owned()), why: NoAnswer::NotAllowed };
+    let hidden = FailedQuery { what: Query::Namespace("hidden".to_owned()), why: QueryFailure::NotAllowed };
     facts.peers = [("there", Ok(true)), ("gone", Ok(false)), ("hidden", Err(hidden))]
         .map(|(name, seen)| (name.to_owned(), seen))
         .into();
@@ -333,7 +333,7 @@ fn ingress_classes() {
     assert_eq!(found(&needs, &facts), []);
     // Without an Ingress nobody asks for a class.
     needs.ingresses.clear();
-    facts.ingress_classes = Err(Unseen { what: Query::List("ingressclasses"), why: NoAnswer::NotAllowed });
+    facts.ingress_classes = Err(FailedQuery { what: Query::List("ingressclasses"), why: QueryFailure::NotAllowed });
     assert_eq!(found(&needs, &facts), []);
 }
 
@@ -378,7 +378,7 @@ fn what_our_own_pods_free_must_be_known() {
     let hard = amounts(&[("requests.memory", "1Gi")]);
     let quota = Quota { name: "q".to_owned(), used: hard.clone(), hard, scoped: false };
     facts.quotas.insert("ns".to_owned(), Ok(vec![quota]));
-    facts.pods = Err(Unseen { what: Query::ListAll("pods"), why: NoAnswer::NotAllowed });
+    facts.pods = Err(FailedQuery { what: Query::ListAll("pods"), why: QueryFailure::NotAllowed });
     let releases = BTreeMap::from([released(ReleaseStatus::Deployed, true)]);
     let found = judge(&needs(), &facts, &Observed { releases, ..Observed::default() });
     assert_eq!((found.len(), found[0].id), (1, "not-checked"), "{found:?}");

@@ -3,7 +3,7 @@
 use super::found::Judge;
 use crate::model::cluster::{ObjectRef, Refusal};
 use crate::preflight::table::{CHANGE_REFUSED, FIELD_IMMUTABLE};
-use crate::preflight::trials::Tried;
+use crate::preflight::trials::TrialResult;
 
 /// How many fields are named one by one.
 const NAMED: usize = 4;
@@ -47,7 +47,7 @@ impl Judge<'_> {
 
 /// Of the fields that would change those that the refusal is about. Where the API names, in quotes, what may be
 /// changed, that is omitted.
-fn concerned<'a>(tried: &'a Tried, refusal: &Refusal) -> Vec<&'a (String, String)> {
+fn concerned<'a>(tried: &'a TrialResult, refusal: &Refusal) -> Vec<&'a (String, String)> {
     let allowed: Vec<&str> = refusal.message.split('\'').skip(1).step_by(2).collect();
     let below = |path: &str, field: &str| {
         path.strip_prefix(field).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
@@ -104,10 +104,10 @@ mod tests {
     use crate::model::observed::Observed;
     use crate::preflight::judge::judge;
     use crate::preflight::judge::tests::{facts, needs};
-    use crate::preflight::seen::{NoAnswer, Query, Unseen};
+    use crate::preflight::seen::{FailedQuery, Query, QueryFailure};
 
-    fn tried(kind: &str, changed: &[&str]) -> Tried {
-        Tried {
+    fn tried(kind: &str, changed: &[&str]) -> TrialResult {
+        TrialResult {
             release: ReleaseKey::new("ns", "rel"),
             object: ObjectRef::namespaced("v1", kind, "ns", "x"),
             changed: changed.iter().map(|path| ((*path).to_owned(), format!("{path} differs"))).collect(),
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn changes_that_the_api_refuses_are_reported_with_the_workaround() {
-        let tried = |kind: &str, refused| Tried {
+        let tried = |kind: &str, refused| TrialResult {
             release: ReleaseKey::new("ns", "rel"),
             object: ObjectRef::namespaced("apps/v1", kind, "ns", "db"),
             changed: vec![("spec.serviceName".to_owned(), "spec.serviceName: \"a\" becomes \"b\"".to_owned())],
@@ -170,9 +170,9 @@ mod tests {
             tried("Job", Ok(None)),
             tried(
                 "Service",
-                Err(Unseen {
+                Err(FailedQuery {
                     what: Query::Other("dry-run the change of Service ns/db".to_owned()),
-                    why: NoAnswer::Failed("late".to_owned()),
+                    why: QueryFailure::Failed("late".to_owned()),
                 }),
             ),
         ];

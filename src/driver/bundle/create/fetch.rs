@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::io::AsyncReadExt as _;
 
 use super::super::error::{BlobProblem, BundleError, CreateError};
-use super::super::journal::{Journal, Noted};
+use super::super::journal::{Journal, JournalEntry};
 use super::super::origin::Origin;
 use super::super::output::disk_error;
 use super::super::parts::Parts;
@@ -83,7 +83,7 @@ impl Slot {
             }
             let found = Digest::finish(progress.hash.clone());
             if found == self.digest {
-                return self.note(journal, Noted::Done);
+                return self.note(journal, JournalEntry::Done);
             }
             if !progress.from_disk {
                 return Err(self.wrong(BlobProblem::Digest(found)));
@@ -160,7 +160,7 @@ impl Slot {
         report(new);
         if progress.written - progress.noted.min(progress.written) >= NOTE_EVERY && progress.written < self.size {
             progress.noted = progress.written;
-            self.note(journal, Noted::Prefix(progress.written))?;
+            self.note(journal, JournalEntry::Prefix(progress.written))?;
         }
         Ok(())
     }
@@ -198,7 +198,7 @@ impl Slot {
         let problem = match (out.room, Digest::finish(out.hash)) {
             (0, found) if found == self.digest => {
                 report(self.size.saturating_sub(progress.reported));
-                return self.note(journal, Noted::Done);
+                return self.note(journal, JournalEntry::Done);
             }
             (0, found) => BlobProblem::Digest(found),
             (room, _) => self.short(self.size - room),
@@ -206,7 +206,7 @@ impl Slot {
         Err(self.wrong(problem))
     }
 
-    fn note(&self, journal: &Journal, noted: Noted) -> Result<(), CreateError> {
+    fn note(&self, journal: &Journal, noted: JournalEntry) -> Result<(), CreateError> {
         journal.note(self.digest, noted).map_err(|error| self.disk(error, self.size))
     }
 

@@ -11,12 +11,12 @@ use crate::model::oci::Digest;
 
 /// The journal of pushes of one offline bundle to one place, which nobody else uses meanwhile.
 #[derive(Debug)]
-pub struct HeldJournal {
+pub struct LockedPushJournal {
     lock: File,
     files: [PathBuf; 2],
 }
 
-impl HeldJournal {
+impl LockedPushJournal {
     /// Takes the one in this folder, which is made if it is not there and which only the user may read; `None` while another
     /// process has it. `lock` is the digest of the offline bundle's images.lock.
     ///

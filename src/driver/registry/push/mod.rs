@@ -17,12 +17,12 @@ mod sizing;
 mod upload;
 
 pub use error::{PlanError, PushError};
-pub use held::HeldJournal;
+pub use held::LockedPushJournal;
 pub use image::{BlobStore, ImageRequest, PushImage, PushManifest};
 pub use journal::Journal;
 pub use names::{NameError, Target, TargetName};
 pub use plan::{BlobAction, BlobStep, ManifestStep, Presence, PushPlan, TagAction, TagConflict, TagStep, plan};
 pub use preflight::PushProblem;
-pub use progress::{HalfSent, PushProgress, PushSnapshot};
+pub use progress::{PartialUpload, PushProgress, PushSnapshot};
 pub use receipt::{RECEIPT_SCHEMA, Receipt, ReceiptImage};
 pub use run::Push;

@@ -16,12 +16,12 @@ struct Counts {
     total: AtomicU64,
     done: AtomicU64,
     sent: AtomicU64,
-    half_sent: Mutex<Vec<HalfSent>>,
+    half_sent: Mutex<Vec<PartialUpload>>,
 }
 
 /// A blob that an earlier push had sent in part, and what has become of that.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HalfSent {
+pub struct PartialUpload {
     /// Where it goes.
     pub repository: String,
     /// The blob.
@@ -32,7 +32,7 @@ pub struct HalfSent {
     pub kept: u64,
 }
 
-impl fmt::Display for HalfSent {
+impl fmt::Display for PartialUpload {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { repository, digest, size, kept } = self;
         if *kept > 0 {
@@ -68,7 +68,7 @@ impl PushProgress {
 
     /// What has become of blobs that an earlier push had sent in part, each reported once.
     #[must_use]
-    pub fn take_half_sent(&self) -> Vec<HalfSent> {
+    pub fn take_partial_uploads(&self) -> Vec<PartialUpload> {
         std::mem::take(&mut self.0.half_sent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -100,7 +100,7 @@ impl BlobProgress {
     /// An earlier push had sent a part of it, of which the registry has kept so much.
     pub(super) fn half_sent(&self, repository: &str, digest: Digest, kept: u64) {
         self.reached(kept);
-        let half = HalfSent { repository: repository.to_owned(), digest, size: self.size, kept };
+        let half = PartialUpload { repository: repository.to_owned(), digest, size: self.size, kept };
         self.all.0.half_sent.lock().unwrap_or_else(PoisonError::into_inner).push(half);
     }
 

@@ -3,7 +3,7 @@
 use super::*;
 use crate::model::cluster::Refusal;
 use crate::preflight::needs::GrowNeed;
-use crate::preflight::trials::Tried;
+use crate::preflight::trials::TrialResult;
 
 const PATH: &str = "spec.volumeClaimTemplates[0].spec.resources.requests.storage";
 
@@ -24,19 +24,19 @@ fn fixed(facts: &mut Facts) {
     facts.storage_classes = Ok(vec![class]);
 }
 
-fn unseen(what: Query) -> Unseen {
-    Unseen { what, why: NoAnswer::NotAllowed }
+fn unseen(what: Query) -> FailedQuery {
+    FailedQuery { what, why: QueryFailure::NotAllowed }
 }
 
 /// The API refuses a change of these fields of db.
-fn refused(paths: &[&str]) -> Tried {
+fn refused(paths: &[&str]) -> TrialResult {
     let refusal = Refusal {
         code: 422,
         message: "spec: Forbidden: no".to_owned(),
         fields: vec!["spec".to_owned()],
         in_itself: false,
     };
-    Tried {
+    TrialResult {
         release: ReleaseKey::new("ns", "rel"),
         object: ObjectRef::namespaced("apps/v1", "StatefulSet", "ns", "db"),
         changed: paths.iter().map(|path| ((*path).to_owned(), format!("{path} differs"))).collect(),
