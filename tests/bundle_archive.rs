@@ -91,7 +91,7 @@ async fn a_bundle_is_a_source_of_its_images() {
     let multi = bundle.lock().images["docker.io/x/multi:1"].resolved.clone().unwrap();
     assert_eq!((multi.mode, multi.attached.len()), (LockMode::Index, 2));
     let found = sboms(&bundle, "docker.io/x/multi:1").unwrap();
-    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found.len(), 2, "{found:?}");
     assert_eq!(found[0].document["spdxVersion"], "SPDX-2.3");
 }
 
@@ -134,15 +134,18 @@ async fn an_interrupted_one_resumes_and_fetches_nothing_twice() {
     let other = plan(&site, other).await.unwrap();
     assert!(matches!(create(&site, &other, &there, &silent).await, Err(CreateError::OtherPartial(_))));
     site.asked.lock().unwrap().clear();
-    let most = std::sync::Mutex::new(0);
-    let forward = |done: u64, of: u64| {
+    let left = planned.fetch_left(&there);
+    assert!(planned.fetch - left >= 32 << 20 && left > 0, "{left} of {}", planned.fetch);
+    let most = std::sync::Mutex::new((0, 0));
+    let forward = |done: u64, resumed: u64| {
         let mut most = most.lock().unwrap();
-        assert!(done >= *most && done <= of, "progress goes forward: {done} after {most}");
-        *most = done;
+        assert!(done >= most.0 && done <= planned.blobs, "progress goes forward: {done} after {most:?}");
+        assert!(resumed >= most.1 && resumed <= done, "{resumed} after {most:?}");
+        *most = (done, resumed);
     };
     let created = create(&site, &planned, &there, &forward).await.unwrap();
     assert!(std::fs::read(&path).unwrap() == std::fs::read(&whole).unwrap());
-    assert_eq!(*most.lock().unwrap(), planned.blobs);
+    assert_eq!(*most.lock().unwrap(), (planned.blobs, created.resumed));
     let second: BTreeMap<Digest, u64> = site.asked.lock().unwrap().drain(..).collect();
     for digest in first.iter().filter(|digest| **digest != large) {
         assert!(!second.contains_key(digest), "{digest} was fetched before");
@@ -225,8 +228,11 @@ async fn too_little_room_and_unresolved_images_end_it_before_it_begins() {
     assert!(matches!(error, CreateError::Space { needed, free, .. } if needed > free), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     let mut unresolved = request(&site).await;
-    unresolved.lock.images.values_mut().next().unwrap().resolved = None;
-    assert!(matches!(plan(&site, unresolved).await, Err(CreateError::Unresolved(_))));
+    unresolved.lock.images.values_mut().for_each(|image| image.resolved = None);
+    let error = plan(&site, unresolved).await.err().unwrap().to_string();
+    for part in ["docker.io/x/multi:1, docker.io/x/one:2;", "`windlass lock --from REGISTRY`", "--layout"] {
+        assert!(error.contains(part), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -248,7 +254,7 @@ async fn parts_are_written_directly_and_read_in_place() {
     assert!(sums.unwrap().success());
     assert_eq!(std::fs::read_dir(&a).unwrap().count(), created.files.len() + 1, "nothing else is left");
     // Cut afterwards, the same; put together, the whole.
-    let later = split(&open(&whole).unwrap(), &folder.path().join("later/p.tar"), 1 << 20, &|_| ()).unwrap();
+    let later = split(&open(&whole).unwrap(), &folder.path().join("later/p.tar"), 1 << 20, &|_| true).unwrap();
     for (one, other) in created.files.iter().chain(&created.sums).zip(later.files.iter().chain(&later.sums)) {
         assert!(std::fs::read(one).unwrap() == std::fs::read(other).unwrap());
     }
@@ -257,7 +263,7 @@ async fn parts_are_written_directly_and_read_in_place() {
     let both = [a.clone(), b.clone()];
     let bundle = Bundle::open(&both).unwrap();
     verify(&bundle, &|_| ()).unwrap();
-    join(&bundle, &folder.path().join("joined.tar"), &|_| ()).unwrap();
+    join(&bundle, &folder.path().join("joined.tar"), &|_| true).unwrap();
     assert!(std::fs::read(folder.path().join("joined.tar")).unwrap() == bytes);
     drop(bundle);
     let said = |given: &[PathBuf]| match Bundle::open(given) {
@@ -293,6 +299,54 @@ async fn parts_are_written_directly_and_read_in_place() {
     assert!(matches!(error, Err(CreateError::Name(_))), "{error:?}");
 }
 
+/// Names of what is in a folder.
+fn names_in(folder: &Path) -> BTreeSet<String> {
+    let names = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    names.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+/// Stopped, killed or failed, they leave nothing that takes room from the next one.
+#[tokio::test]
+async fn what_is_cut_or_joined_is_there_whole_or_not_at_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("whole.tar");
+    made(&Site::new(), &path).await;
+    let bundle = open(&path).unwrap();
+    let parts = folder.path().join("parts");
+    let target = parts.join("p.tar");
+    std::fs::create_dir(&parts).unwrap();
+    let cut = |progress: &dyn Fn(u64) -> bool| split(&bundle, &target, 1 << 20, progress);
+    let left = std::cell::Cell::new(3);
+    let stopped = cut(&|_| left.replace(left.get() - 1) > 1);
+    assert!(matches!(stopped, Err(CreateError::Stopped)), "{stopped:?}");
+    assert!(names_in(&parts).is_empty(), "{:?}", names_in(&parts));
+    // In the middle of it, and at its end.
+    for in_the_way in ["p.tar.002.partial", "p.tar.sha256.partial"] {
+        std::fs::create_dir(parts.join(in_the_way)).unwrap();
+        assert!(matches!(cut(&|_| true), Err(CreateError::Layout(LayoutWriteError::Io { .. }))));
+        assert_eq!(names_in(&parts), [in_the_way.to_owned()].into());
+        std::fs::remove_dir(parts.join(in_the_way)).unwrap();
+    }
+    // What a killed one left, which had more parts.
+    for name in ["p.tar.001.partial", "p.tar.009.partial", "p.tar.partial", "p.tar.sha256.partial", "other.tar.partial"]
+    {
+        std::fs::write(parts.join(name), "left").unwrap();
+    }
+    let made = cut(&|_| true).unwrap();
+    let mut expected: BTreeSet<String> = ["other.tar.partial".to_owned(), "p.tar.sha256".to_owned()].into();
+    expected.extend(made.files.iter().map(|file| file.file_name().unwrap().to_string_lossy().into_owned()));
+    assert_eq!(names_in(&parts), expected);
+    let joined = folder.path().join("j/joined.tar");
+    let found = Bundle::open(std::slice::from_ref(&parts)).unwrap();
+    assert!(matches!(join(&found, &joined, &|_| false), Err(CreateError::Stopped)));
+    assert!(names_in(joined.parent().unwrap()).is_empty());
+    // What `create` would resume is not taken for such a rest.
+    std::fs::write(folder.path().join("j/joined.tar.partial"), "fetched").unwrap();
+    std::fs::write(folder.path().join("j/joined.tar.partial.journal"), "").unwrap();
+    assert!(matches!(join(&found, &joined, &|_| true), Err(CreateError::Unfinished(_))));
+    assert_eq!(std::fs::read(folder.path().join("j/joined.tar.partial")).unwrap(), b"fetched");
+}
+
 #[tokio::test]
 async fn a_difference_and_its_base_are_what_one_create_gives() {
     let folder = tempfile::tempdir().unwrap();
@@ -301,7 +355,6 @@ async fn a_difference_and_its_base_are_what_one_create_gives() {
         (folder.path().join("base.tar"), folder.path().join("update.tar"), folder.path().join("full.tar"));
     let mut older = request(&site).await;
     older.lock.images.remove("docker.io/x/one:2");
-    older.programs.clear();
     let older = plan(&site, older).await.unwrap();
     create(&site, &older, &target(&base), &silent).await.unwrap();
     made(&site, &full).await;
@@ -313,8 +366,18 @@ async fn a_difference_and_its_base_are_what_one_create_gives() {
     create(&site, &newer, &target(&update), &silent).await.unwrap();
     let (base, update) = (open(&base).unwrap(), open(&update).unwrap());
     verify(&update, &|_| ()).unwrap();
-    let here = update.about().blobs.keys().collect::<BTreeSet<_>>();
-    assert!(base.about().blobs.keys().all(|digest| !here.contains(digest)));
+    // Nothing of an image twice; charts, files and programs are read from it without its base.
+    let twice: BTreeSet<Digest> =
+        base.about().blobs.keys().filter(|digest| update.about().blobs.contains_key(digest)).copied().collect();
+    let lock = update.lock();
+    let folders = [&lock.charts, &lock.files].into_iter().flat_map(|all| all.values());
+    let folders = folders.map(|one| one.digest.parse::<Digest>().unwrap());
+    let programs = lock.programs.values().flat_map(|program| program.platforms.values()).map(|file| file.digest);
+    let whole: BTreeSet<Digest> = folders.chain(programs).collect();
+    assert!(whole.len() == 3 && twice == whole, "{twice:?} {whole:?}");
+    for digest in whole {
+        assert!(update.small(digest, 1 << 20).unwrap() == base.small(digest, 1 << 20).unwrap());
+    }
     let multi = update.lock().images["docker.io/x/multi:1"].resolved.clone().unwrap();
     let missing = update.manifest(multi.digest).unwrap_err().to_string();
     assert!(missing.contains(&digest.to_string()) && missing.contains("join"), "{missing}");
@@ -347,12 +410,24 @@ async fn what_is_extracted_is_a_layout_with_the_same_digests() {
     let bundle = open(&path).unwrap();
     let all: BTreeSet<String> = bundle.lock().images.keys().cloned().collect();
     let (one, two) = (folder.path().join("one"), folder.path().join("two"));
-    extract(&bundle, &all, &one, &|_| ()).unwrap();
-    extract(&bundle, &all, &two, &|_| ()).unwrap();
+    extract(&bundle, &all, &one, &|_, _| true).unwrap();
+    extract(&bundle, &all, &two, &|_, _| true).unwrap();
     let same = std::process::Command::new("diff").arg("-r").args([&one, &two]).status();
     assert!(same.unwrap().success());
-    let again = extract(&bundle, &all, &one, &|_| ());
+    let again = extract(&bundle, &all, &one, &|_, _| true);
     assert!(matches!(again, Err(CreateError::Layout(LayoutWriteError::Exists(_)))));
+    // Progress is of what is extracted, and who wants no more finds nothing.
+    let single: BTreeSet<String> = ["docker.io/x/one:2".to_owned()].into();
+    let seen = std::cell::Cell::new((0, 0));
+    let count = |bytes: u64, of: u64| {
+        seen.set((seen.get().0 + bytes, of));
+        true
+    };
+    let bytes = extract(&bundle, &single, &folder.path().join("single"), &count).unwrap();
+    assert_eq!(seen.get(), (bytes, bytes));
+    let stopped = extract(&bundle, &all, &folder.path().join("stopped"), &|_, _| false);
+    assert!(matches!(stopped, Err(CreateError::Stopped)), "{stopped:?}");
+    assert!(!folder.path().join("stopped").exists() && !folder.path().join("stopped.partial").exists());
     let mut layouts = Layouts::default();
     layouts.add(&one, None).unwrap();
     for (name, image) in &bundle.lock().images {

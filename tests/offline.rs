@@ -164,6 +164,79 @@ async fn one_platform_of_a_locked_index_is_its_manifest_alone() {
     assert!(code == 2 && err.contains("is not made for linux/s390x"), "{code} {err}");
 }
 
+/// A mirror that answers wrongly where it has no signatures is asked for none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signatures_are_not_asked_for_where_they_are_not_wanted() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    hub.with(|state| state.faults.no_signatures = true);
+    let from = format!("{}/{HUB}", hub.host);
+    let create = ["create", "--from", &from, "--no-programs", "--output", "bare.tar"];
+    let (code, _, err) = run(at, &create).await;
+    assert!(code == 4 && !at.join("bare.tar").exists(), "{code} {err}");
+    ok(at, &[&create[..], &["--without-signatures"]].concat()).await;
+    let bare = lock_of(&at.join("bare.tar")).unwrap().0;
+    assert!(bare.images.values().all(|image| image.resolved.as_ref().unwrap().attached.is_empty()));
+    // Those that a resolved lock has are omitted as well.
+    let mut lock = lock_of(&at.join("platform.tar")).unwrap().0;
+    lock.bundle = None;
+    assert!(lock.images.values().any(|image| !image.resolved.as_ref().unwrap().attached.is_empty()));
+    write_lock(at, &lock);
+    let both = ["--platform", "linux/amd64", "--platform", "linux/arm64", "--without-signatures"];
+    let again = ["create", "--from", &from, "--no-programs", "--output", "again.tar"];
+    ok(at, &[&again[..], &both].concat()).await;
+    let again = lock_of(&at.join("again.tar")).unwrap().0;
+    assert!(again.images.values().all(|image| image.resolved.as_ref().unwrap().attached.is_empty()));
+}
+
+/// Ctrl-C, and a fetch that fails: what was fetched is kept, that is said, and the same command resumes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_is_stopped_or_fails_resumes_by_the_same_command() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let from = format!("{}/{HUB}", hub.host);
+    let create = ["create", "--from", &from, "--no-programs", "--output", "stopped.tar"];
+    hub.with(|state| state.faults.hangs = Some(large()));
+    let mut command = command(at, &create);
+    let child = command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let journal = at.join("stopped.tar.partial.journal");
+    // All others have to be there; in the end this is the one that is waited for.
+    let done = || std::fs::read_to_string(&journal).unwrap_or_default().matches(" done\n").count();
+    let asked = || hub.with(|state| state.count("GET", &format!("/blobs/{}", large())));
+    for _ in 0..600 {
+        if asked() > 0 && done() > 5 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let pid = child.id().unwrap().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let ended = child.wait_with_output().await.unwrap();
+    let err = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(6), "{err}");
+    assert!(err.contains("stopped; run the same command again to resume"), "{err}");
+    assert!(journal.exists() && !at.join("stopped.tar").exists());
+    hub.with(|state| {
+        state.faults.hangs = None;
+        state.repository("hub/x/multi").blobs.remove(&large());
+    });
+    let (code, _, err) = run(at, &create).await;
+    assert!(code == 5 && err.contains("fetched data is kept: run the same command again to resume"), "{code} {err}");
+    hub.with(|state| _ = state.repository("hub/x/multi").blobs.insert(large()));
+    // Of what is still to be fetched, that which is there is no part.
+    let (plan, _) = ok(at, &[&create[..], &["--dry-run", "--json"]].concat()).await;
+    let plan: Value = serde_json::from_str(plan.lines().next().unwrap()).unwrap();
+    assert_eq!(plan["plan"]["fetch_bytes"], 3_000_000, "{plan}");
+    let (said, _) = ok(at, &create).await;
+    assert!(said.contains("were there already") && at.join("stopped.tar").exists(), "{said}");
+    // Before anything is written there is nothing to resume; and a trial ends as the real one would.
+    let nowhere = ["create", "--from", &from, "--no-programs", "--output", "/proc/full.tar", "--dry-run"];
+    let (code, _, err) = run(at, &nowhere).await;
+    assert!(code == 11 && err.contains("to fetch") && err.contains("not enough space on /proc"), "{code} {err}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn charts_and_files_are_the_catalogs_and_those_of_the_lock() {
     let folder = tempfile::tempdir().unwrap();

@@ -92,6 +92,7 @@ pub(super) fn writing(error: CreateError, planning: bool) -> Failed {
         CreateError::Layout(LayoutWriteError::Full(_) | LayoutWriteError::Io { .. }) => Exit::Unexpected,
         CreateError::Full { .. } | CreateError::Io { .. } | CreateError::Worker(_) => Exit::Unexpected,
         CreateError::Busy(_) => Exit::Locked,
+        CreateError::Stopped => Exit::Stopped,
         CreateError::Sign(error) => refusal(error),
         // A blob of the source that does not match its digest.
         CreateError::Bundle(BundleError::Blob { .. }) if !planning => Exit::Failed,

@@ -251,11 +251,14 @@ pub struct CreateArgs {
     /// Include images for this platform; may be repeated
     #[arg(long, value_name = "OS/ARCH", default_value = "linux/amd64")]
     pub platform: Vec<String>,
+    /// Omit signatures and attestations that are stored beside images, without asking for them
+    #[arg(long)]
+    pub without_signatures: bool,
     /// Include only what these components use
     #[arg(long, value_name = "ID,…", value_delimiter = ',')]
     pub components: Option<Vec<String>>,
-    /// Include only what OLD does not contain; OLD is an offline bundle, its lock, or the receipt of its push (`bundle
-    /// push --receipt`)
+    /// A difference: include only images that OLD does not contain, with all charts, files and programs; OLD is an offline
+    /// bundle, its lock, or the receipt of its push (`bundle push --receipt`)
     #[arg(long, value_name = "OLD")]
     pub since: Option<PathBuf>,
     /// Use this chart for a component instead of the one in the catalog: an archive or a folder; may be repeated
@@ -299,7 +302,7 @@ pub struct PushArgs {
     /// Push to this registry, below this path
     #[arg(long, value_name = "HOST[:PORT][/PATH]")]
     pub registry: String,
-    /// Show what would be sent, mounted and tagged, and change nothing
+    /// Show what would be sent, mounted and tagged, and what would keep the push from starting; change nothing
     #[arg(long, conflicts_with = "receipt")]
     pub plan: bool,
     /// How images are named there.

@@ -22,6 +22,7 @@ pub enum ImageCommand {
   windlass image build livy --dist apache-livy-0.9.0-incubating_2.12-bin.zip \\
       --to registry:harbor.site/platform/livy:0.9.0-incubating
   windlass image build livy --dist livy.zip --to oci:./livy --tag harbor.site/platform/livy:0.9.0-incubating
+  windlass image build livy --dist livy.zip --to bundle:livy.tar --tag harbor.site/platform/livy:0.9.0-incubating
   windlass bundle create --lock site.lock --layout ./livy --from published     the layout goes into an offline bundle
   windlass image build livy --dist livy.zip --bundle platform.tar --to oci:./livy   the base from an offline bundle
 
@@ -48,10 +49,10 @@ pub struct BuildArgs {
     /// repeated
     #[arg(long, value_name = "[NAME=]ARCHIVE", required = true)]
     pub dist: Vec<LayoutArg>,
-    /// The target: a new folder, or a registry
-    #[arg(long, value_name = "oci:DIR|registry:HOST/REPOSITORY:TAG")]
+    /// The target: a new folder, a new offline bundle of this image alone, or a registry
+    #[arg(long, value_name = "oci:DIR|bundle:FILE|registry:HOST/REPOSITORY:TAG")]
     pub to: ImageTarget,
-    /// With --to oci: the name of the image in the layout, such as harbor.site/platform/livy:0.9.0; may be repeated
+    /// With --to oci: or bundle: the name of the image there, such as harbor.site/platform/livy:0.9.0; may be repeated
     #[arg(long, value_name = "IMAGE")]
     pub tag: Vec<String>,
     /// Build for this platform; may be repeated for a multi-platform index
@@ -93,6 +94,8 @@ pub struct BuildArgs {
 pub enum ImageTarget {
     /// A new OCI layout.
     Oci(PathBuf),
+    /// A new offline bundle.
+    Bundle(PathBuf),
     /// An image's name in a registry.
     Registry(String),
 }
@@ -103,9 +106,10 @@ impl std::str::FromStr for ImageTarget {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("oci", path)) if !path.is_empty() => Ok(Self::Oci(path.into())),
+            Some(("bundle", path)) if !path.is_empty() => Ok(Self::Bundle(path.into())),
             Some(("registry", name)) if !name.is_empty() => Ok(Self::Registry(name.to_owned())),
-            _ => Err("expected oci: and a folder, or registry: and an image's name, such as oci:./image or \
-                      registry:harbor.site/platform/name:1.0"
+            _ => Err("expected oci: and a folder, bundle: and a file, or registry: and an image's name, such as oci:./image, \
+                      bundle:./image.tar or registry:harbor.site/platform/name:1.0"
                 .to_owned()),
         }
     }

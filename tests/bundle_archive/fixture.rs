@@ -82,7 +82,9 @@ impl Site {
         let arm = site.image(MANIFESTS[0], "arm64", &[&shared, &empty]);
         let statement = json!({"predicateType": "https://spdx.dev/Document", "predicate": {"spdxVersion": "SPDX-2.3"}});
         let bill = site.put("application/vnd.in-toto+json", statement.to_string().into_bytes());
-        let attestation = site.image(MANIFESTS[0], "attestation", &[&bill]);
+        let statement = json!({"predicateType": "https://spdx.dev/Document", "predicate": {"spdxVersion": "SPDX-2.2"}});
+        let second = site.put("application/vnd.in-toto+json", statement.to_string().into_bytes());
+        let attestation = site.image(MANIFESTS[0], "attestation", &[&bill, &second]);
         let with = |mut one: Value, os: &str, architecture: &str| {
             one["platform"] = json!({"os": os, "architecture": architecture});
             one
@@ -106,6 +108,8 @@ impl Site {
         site.tag("docker.io/x/one:2", &one);
         std::fs::create_dir(site.files.path().join("chart")).unwrap();
         std::fs::write(site.files.path().join("chart/Chart.yaml"), "name: sample\n").unwrap();
+        std::fs::create_dir(site.files.path().join("jars")).unwrap();
+        std::fs::write(site.files.path().join("jars/a.jar"), noise(5, 5000)).unwrap();
         std::fs::write(site.files.path().join("helm"), noise(4, 10_000)).unwrap();
         site
     }
@@ -172,7 +176,7 @@ pub(crate) async fn request(site: &Site) -> BundleRequest {
         platforms,
         components: ["sample".to_owned()].into(),
         charts: [("sample".to_owned(), site.files.path().join("chart"))].into(),
-        files: BTreeMap::new(),
+        files: [("sample.jars".to_owned(), site.files.path().join("jars"))].into(),
         programs: [("helm".to_owned(), helm)].into(),
         base: None,
         signer: None,

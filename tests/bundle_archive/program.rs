@@ -35,6 +35,7 @@ async fn a_bundle_goes_through_all_commands() {
     let mut lock: ImagesLock = windlass::driver::bundle::lock_of(&at.join("platform.tar")).unwrap().0;
     lock.bundle = None;
     lock.charts.clear();
+    lock.files.clear();
     lock.programs.clear();
     lock.images.values_mut().for_each(|image| image.resolved = None);
     std::fs::write(at.join("images.lock"), windlass::model::yaml::to_string(&lock).unwrap()).unwrap();
@@ -84,9 +85,34 @@ async fn a_bundle_goes_through_all_commands() {
     // What it holds.
     let inventory: serde_json::Value =
         serde_json::from_str(&ok(at, &["inspect", "platform.tar", "--format", "cyclonedx"])).unwrap();
-    assert_eq!((&inventory["bomFormat"], inventory["components"].as_array().unwrap().len()), (&"CycloneDX".into(), 4));
+    assert_eq!((&inventory["bomFormat"], inventory["components"].as_array().unwrap().len()), (&"CycloneDX".into(), 5));
+    let listed = inventory["components"].as_array().unwrap();
+    let bundle = windlass::driver::bundle::Bundle::open(&[at.join("platform.tar")]).unwrap();
+    let shown: serde_json::Value = serde_json::from_str(&ok(at, &["inspect", "platform.tar", "--json"])).unwrap();
+    for image in shown["bundle"]["images"].as_array().unwrap() {
+        let name = image["image"].as_str().unwrap();
+        let about = listed.iter().find(|one| one["bom-ref"] == format!("image:{name}")).unwrap();
+        let properties = about["properties"].as_array().unwrap();
+        let of = |key: &str| properties.iter().find(|one| one["name"] == key).map(|one| one["value"].as_str().unwrap());
+        assert_eq!(of("windlass:bytes"), Some(image["bytes"].to_string().as_str()), "{about}");
+        let resolved = bundle.lock().images[name].resolved.as_ref().unwrap();
+        for (platform, digest) in &resolved.platforms {
+            assert_eq!(of(&format!("windlass:digest:{platform}")), Some(digest.to_string().as_str()), "{about}");
+        }
+    }
     let bills = ok(at, &["inspect", "platform.tar", "--sbom", "sboms"]);
-    assert!(bills.contains("spdx.json") && bills.contains("docker.io/x/one:2: no SBOM"), "{bills}");
+    assert!(bills.contains("docker.io/x/one:2: no SBOM"), "{bills}");
+    // Two of one kind about one manifest, neither in place of the other.
+    let files = std::fs::read_dir(at.join("sboms")).unwrap().map(|entry| entry.unwrap().path());
+    let mut versions: Vec<_> = files
+        .map(|path| {
+            assert!(path.to_str().unwrap().ends_with(".spdx.json"), "{path:?}");
+            let document: serde_json::Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+            document["spdxVersion"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    versions.sort();
+    assert_eq!(versions, ["SPDX-2.2", "SPDX-2.3"]);
     // A flipped byte in a blob.
     let mut bytes = std::fs::read(at.join("platform.tar")).unwrap();
     let middle = bytes.len() / 2;
@@ -100,4 +126,98 @@ async fn a_bundle_goes_through_all_commands() {
     assert!(exit == 2 && text.contains("did you mean `docker.io/x/multi:1`"), "{exit} {text}");
     let (exit, text) = code(at, &["create", "--lock", "images.lock", "--from", "registry.example", "--layout", "x"]);
     assert!(exit == 2 && text.contains("failed to read x"), "{exit} {text}");
+}
+
+/// At a site that has the base in its registry, the difference is all that is carried in.
+#[tokio::test]
+async fn install_sh_finds_windlass_in_a_difference() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let site = Site::new();
+    made(&site, &at.join("platform.tar")).await;
+    ok(at, &["extract", "all", "platform.tar", "--to", "oci:layout"]);
+    let mut lock = windlass::driver::bundle::lock_of(&at.join("platform.tar")).unwrap().0;
+    lock.bundle = None;
+    lock.charts.clear();
+    lock.files.clear();
+    lock.programs.clear();
+    std::fs::write(at.join("images.lock"), lock.to_text().unwrap()).unwrap();
+    std::fs::create_dir(at.join("bin")).unwrap();
+    let script = |name: &str, text: &str| {
+        use std::os::unix::fs::PermissionsExt as _;
+        std::fs::write(at.join(name), text).unwrap();
+        std::fs::set_permissions(at.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    script("program", "#!/bin/sh\necho \"ran $*\"\n");
+    script("bin/uname", "#!/bin/sh\necho x86_64\n");
+    let create = ["create", "--no-programs", "--program", "windlass@9=program", "--layout", "layout"];
+    ok(at, &[&create[..], &["--output", "base.tar"]].concat());
+    ok(at, &[&create[..], &["--since", "base.tar", "--output", "update.tar"]].concat());
+    let size = |name: &str| std::fs::metadata(at.join(name)).unwrap().len();
+    assert!(size("update.tar") < size("base.tar") / 10, "no image is carried again");
+    let root = at.join("alone");
+    std::fs::create_dir(&root).unwrap();
+    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/install.sh"), root.join("install.sh")).unwrap();
+    let path = format!("{}:/usr/bin:/bin", at.join("bin").display());
+    let mut command = Command::new("sh");
+    command.arg("install.sh").arg("--bundle").arg(at.join("update.tar")).arg("status");
+    let ran = command.current_dir(&root).env("PATH", path).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
+    assert!(ran.status.success() && out == "ran status\n", "{out}{err}");
+}
+
+/// Signed elsewhere, by what `sign --print-lock` printed: base64 as cosign writes it, kept beside or named.
+#[tokio::test]
+async fn a_signature_that_was_made_elsewhere_counts() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    made(&Site::new(), &at.join("platform.tar")).await;
+    ok(at, &["keygen", "site"]);
+    ok(at, &["keygen", "other"]);
+    ok(at, &["sign", "platform.tar", "--private-key", "site.key"]);
+    std::fs::rename(at.join("platform.tar.sig"), at.join("own.sig")).unwrap();
+    let own = std::fs::read_to_string(at.join("own.sig")).unwrap();
+    let raw = own.lines().last().unwrap();
+    std::fs::write(at.join("lock.sig"), raw.rsplit(' ').next().unwrap()).unwrap();
+    let (exit, text) = code(at, &["sign", "platform.tar", "--signature", "lock.sig", "--key", "other.pub"]);
+    assert!(exit == 8 && text.contains("does not match the pinned key"), "{exit} {text}");
+    assert!(!at.join("platform.tar.sig").exists());
+    // Named, where none is beside it.
+    assert_eq!(code(at, &["verify", "platform.tar", "--key", "site.pub"]).0, 8);
+    let verified = ok(at, &["verify", "platform.tar", "--key", "site.pub", "--signature", "own.sig"]);
+    assert!(verified.contains("signed by the pinned key"), "{verified}");
+    let (exit, text) = code(at, &["verify", "platform.tar", "--key", "other.pub", "--signature", "own.sig"]);
+    assert!(exit == 8 && text.contains("does not match the pinned key"), "{exit} {text}");
+    let signed = ok(at, &["sign", "platform.tar", "--signature", "lock.sig", "--key", "site.pub"]);
+    assert!(signed.contains("platform.tar.sig") && signed.contains("signed by"), "{signed}");
+    let verified = ok(at, &["verify", "platform.tar", "--key", "site.pub"]);
+    assert!(verified.contains("signed by the pinned key"), "{verified}");
+}
+
+/// One image by itself, and what is compared by locks alone.
+#[tokio::test]
+async fn one_image_is_extracted_and_a_lock_alone_is_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    made(&Site::new(), &at.join("platform.tar")).await;
+    // By the name that people write.
+    let said = ok(at, &["extract", "x/one:2", "platform.tar", "--to", "oci:one"]);
+    assert!(said.starts_with("one: 1 images, "), "{said}");
+    let index: serde_json::Value = serde_json::from_slice(&std::fs::read(at.join("one/index.json")).unwrap()).unwrap();
+    let names: Vec<_> = index["manifests"].as_array().unwrap().iter().map(|one| &one["annotations"]).collect();
+    assert_eq!(names.len(), 1);
+    assert_eq!(names[0]["org.opencontainers.image.ref.name"], "docker.io/x/one:2");
+    let blobs = std::fs::read_dir(at.join("one/blobs/sha256")).unwrap().count();
+    assert_eq!(blobs, 4, "a manifest, its configuration and two layers");
+    let mut lock = windlass::driver::bundle::lock_of(&at.join("platform.tar")).unwrap().0;
+    lock.bundle = None;
+    lock.images.remove("docker.io/x/one:2");
+    std::fs::write(at.join("older.lock"), lock.to_text().unwrap()).unwrap();
+    let differ = ok(at, &["diff", "older.lock", "platform.tar"]);
+    assert!(differ.contains("new      image    docker.io/x/one:2") && !differ.contains("blobs are new"), "{differ}");
+    let differ: serde_json::Value =
+        serde_json::from_str(&ok(at, &["diff", "platform.tar", "older.lock", "--json"])).unwrap();
+    assert_eq!(differ["new_blob_bytes"], serde_json::Value::Null);
+    let differences = differ["differences"].as_array().unwrap();
+    assert_eq!((differences.len(), &differences[0]["state"]), (1, &"gone".into()));
 }

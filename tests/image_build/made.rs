@@ -187,6 +187,22 @@ async fn a_layout_goes_into_an_offline_bundle_and_an_offline_bundle_gives_the_ba
     ok(at, &[&args[..], &["--output", "platform.tar"]].concat()).await;
     let bundle = Bundle::open(&[at.join("platform.tar")]).unwrap();
     assert_eq!(json!(bundle.lock().images[name].resolved.as_ref().unwrap().digest), made["digest"]);
+    // An offline bundle of just that image, without its base: the same digest, and other commands read it.
+    let alone = ["--dist", "livy.zip", "--to", "bundle:livy.tar", "--tag", name];
+    assert_eq!(built(at, &hub, &alone).await["digest"], made["digest"]);
+    let single = Bundle::open(&[at.join("livy.tar")]).unwrap();
+    assert_eq!(single.lock().images.keys().collect::<Vec<_>>(), [name]);
+    assert!(single.lock().programs.is_empty() && single.lock().charts.is_empty());
+    ok(at, &["bundle", "verify", "livy.tar"]).await;
+    let site = FakeRegistry::start().await;
+    ok(at, &["bundle", "push", "livy.tar", "--registry", &site.host]).await;
+    let pushed = site.with(|state| state.repository("platform/livy").tags["0.9.0"]);
+    assert_eq!(json!(pushed), made["digest"]);
+    let args = ["bundle", "create", "--lock", "site.lock", "--layout", "livy.tar", "--from", &from, "--no-programs"];
+    ok(at, &[&args[..], &["--output", "again.tar"]].concat()).await;
+    assert!(std::fs::read(at.join("again.tar")).unwrap() == std::fs::read(at.join("platform.tar")).unwrap());
+    let (code, _, err) = run(at, &["image", "build", "livy", "--dist", "livy.zip", "--to", "bundle:x.tar"]).await;
+    assert!(code == 2 && err.contains("requires the image's name: add --tag"), "{code} {err}");
     // The base from there, with the lock of the offline bundle: the same image again, and no registry is asked.
     let args = ["image", "build", "livy", "--dist", "livy.zip", "--bundle", "platform.tar", "--lock", "platform.tar"];
     let (out, err) = ok(at, &[&args[..], &["--to", "oci:again", "--tag", name]].concat()).await;

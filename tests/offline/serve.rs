@@ -6,16 +6,18 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
+use windlass::driver::bundle::Bundle;
 use windlass::driver::image_source::Reference;
 use windlass::driver::registry::{Registries, Settings};
 use windlass::model::oci::{Descriptor, Digest};
 
-use super::{command, hub, large, made, noise, run};
+use super::{command, hub, large, made, noise, ok, run};
 
 /// A server that listens, and its address.
 async fn served(folder: &std::path::Path, args: &[&str]) -> (tokio::process::Child, String) {
     let mut child = command(folder, &[&["serve", "platform.tar", "--listen", "127.0.0.1:0", "--json"], args].concat())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut line = String::new();
@@ -59,10 +61,47 @@ async fn all_comes_back_by_digest_and_nothing_can_be_written() {
         }
     }
     asked(&host, hub.with(|state| state.repository("hub/x/multi").tags["1"])).await;
+    interrupted(child).await;
+}
+
+/// Ends it as Ctrl-C does; what it said on stderr.
+async fn interrupted(child: tokio::process::Child) -> String {
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let ended = child.wait_with_output().await.unwrap();
     assert_eq!(ended.status.code(), Some(6));
+    String::from_utf8_lossy(&ended.stderr).into_owned()
+}
+
+/// Whoever pulls sees an error; who serves sees why, each once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_served_is_said_once() {
+    let hub = hub().await;
+    let folder = made(&hub).await;
+    let at = folder.path();
+    let place = Bundle::open(&[at.join("platform.tar")]).unwrap().place(large()).unwrap();
+    let sound = std::fs::read(at.join("platform.tar")).unwrap();
+    let mut bytes = sound.clone();
+    bytes[usize::try_from(place.0).unwrap()] ^= 1;
+    std::fs::write(at.join("platform.tar"), &bytes).unwrap();
+    let (child, host) = served(at, &[]).await;
+    for _ in 0..2 {
+        let client = Client::builder().no_proxy().build().unwrap();
+        let url = format!("http://{host}/v2/x/multi/blobs/{}", large());
+        assert!(client.get(url).send().await.unwrap().bytes().await.is_err());
+    }
+    let err = interrupted(child).await;
+    let line = format!("error: failed to serve blob {}: digest mismatch", large());
+    assert_eq!(err.matches(&line).count(), 1, "{err}");
+    // A difference without its base.
+    std::fs::write(at.join("platform.tar"), sound).unwrap();
+    let from = format!("{}/{}", hub.host, super::HUB);
+    let both = ["--platform", "linux/amd64", "--platform", "linux/arm64", "--no-programs", "--since", "platform.tar"];
+    ok(at, &[&["create", "--from", &from, "--output", "update.tar"], &both[..]].concat()).await;
+    std::fs::rename(at.join("update.tar"), at.join("platform.tar")).unwrap();
+    let (child, _) = served(at, &[]).await;
+    let err = interrupted(child).await;
+    assert!(err.contains("2 of 2 images are in its base and cannot be pulled: docker.io/x/multi:1, "), "{err}");
 }
 
 /// What clients ask beside that: heads, ranges, lists, and what is refused.
@@ -157,7 +196,7 @@ async fn others_are_served_by_tls_unless_it_is_named() {
     let made = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
     std::fs::write(at.join("cert.pem"), made.cert.pem()).unwrap();
     std::fs::write(at.join("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    let (_child, host) = served(at, &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).await;
+    let (child, host) = served(at, &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]).await;
     let settings = Settings { ca_files: vec![at.join("cert.pem")], ..Settings::default() };
     let registry = Registries::new(settings).unwrap().registry(&host).await.unwrap();
     assert!(registry.manifest("x/multi", &Reference::Tag("1".to_owned())).await.unwrap().is_some());
@@ -167,4 +206,6 @@ async fn others_are_served_by_tls_unless_it_is_named() {
     // Whoever speaks plain HTTP gets nothing.
     let plain = Client::builder().no_proxy().build().unwrap().get(format!("http://{host}/v2/")).send().await;
     assert!(plain.is_err());
+    let err = interrupted(child).await;
+    assert_eq!(err.matches("TLS handshake with 127.0.0.1 failed: ").count(), 1, "{err}");
 }

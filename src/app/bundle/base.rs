@@ -28,7 +28,7 @@ fn begins_as_json(path: &Path) -> bool {
     head[..read].trim_ascii_start().starts_with(b"{")
 }
 
-/// What a registry has since a push: images, but neither charts, files nor programs, which are not pushed.
+/// What a registry has since a push.
 fn by_receipt(path: &Path, name: &str) -> Result<Base, Failed> {
     let refuse = |why: String| Failed::text(Exit::BadInput, format!("failed to read the receipt {name}: {why}"));
     let bytes = bounded::bytes(path, RECEIPT_LIMIT).map_err(|error| refuse(error.to_string()))?;

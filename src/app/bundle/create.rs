@@ -12,17 +12,29 @@ use super::base::base;
 use super::content::Content;
 use super::progress::Progress;
 use super::source::{source_for, the_lock};
+use super::stop::{Stop, interrupted};
 use crate::cli::{CreateArgs, Global};
 use crate::driver::bundle::sign::SigningKey;
-use crate::driver::bundle::{BundlePlan, BundleRequest, Space, Target, create as write, plan};
+use crate::driver::bundle::{
+    BundlePlan, BundleRequest, CreateError, Space, Target, create as write, is_unfinished, plan,
+};
 use crate::driver::image_source::ImageSource;
 use crate::lock::{self, ResolveOptions, missing_platforms, parse_platform};
 use crate::model::few;
 use crate::model::human;
 use crate::model::images_lock::{ImagesLock, LockMode, LockedImage};
 
-/// Makes an offline bundle.
+/// Makes an offline bundle until a signal comes.
 pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) -> Result<Exit, Failed> {
+    let stop = Stop::on_signal()?;
+    tokio::select! {
+        biased;
+        () = stop.came() => Err(interrupted(&args.output)),
+        ended = created(global, args, output) => ended,
+    }
+}
+
+async fn created(global: &Global, args: &CreateArgs, output: &Output) -> Result<Exit, Failed> {
     let lock = the_lock(args.lock.as_deref(), output)?;
     let signer = args.private_key.as_deref().map(SigningKey::read).transpose().map_err(signing)?;
     let base = args.since.as_deref().map(base).transpose()?;
@@ -34,7 +46,7 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
     }
     // What is on this machine comes first: its errors show at once.
     let content = Content::gather(global, args, &lock, output).await?;
-    resolve_all(source.as_ref(), &mut lock, &platforms, output).await?;
+    resolve_all(source.as_ref(), &mut lock, &platforms, args.without_signatures, output).await?;
     let request = BundleRequest {
         lock,
         windlass: env!("CARGO_PKG_VERSION").to_owned(),
@@ -49,13 +61,20 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
     let plan = plan(source.as_ref(), request).await.map_err(|error| writing(error, true))?;
     let target = Target { path: args.output.clone(), split: args.split, restart: args.restart };
     let space = plan.space(&target).map_err(|error| writing(error, true))?;
-    announce(&plan, &space, output)?;
+    announce(&plan, plan.fetch_left(&target), &space, output)?;
     if args.dry_run {
-        return Ok(Exit::Done);
+        // It ends as the real one would.
+        return space.check().map(|()| Exit::Done).map_err(|error| writing(error, true));
     }
     let progress = Progress::new(output, "writing", plan.blobs);
-    let report = |done, _| progress.set(done);
-    let made = write(source.as_ref(), &plan, &target, &report).await.map_err(|error| writing(error, false))?;
+    let report = |done, resumed| progress.set(done, resumed);
+    let made = write(source.as_ref(), &plan, &target, &report).await.map_err(|error| {
+        let fetching = matches!(error, CreateError::Source(_) | CreateError::Bundle(_));
+        if fetching && is_unfinished(&target.path) {
+            output.remark("fetched data is kept: run the same command again to resume");
+        }
+        writing(error, false)
+    })?;
     let names: Vec<_> = made.files.iter().map(|path| path.display().to_string()).collect();
     if output.json {
         output.value(&json!({"created": {"files": names, "bytes": plan.total, "resumed": made.resumed, "lock": crate::model::digest(&plan.lock_bytes)}}))?;
@@ -77,14 +96,14 @@ pub(super) async fn create(global: &Global, args: &CreateArgs, output: &Output) 
 }
 
 /// Prints what will be fetched and written, before anything is.
-fn announce(plan: &BundlePlan, space: &Space, output: &Output) -> Result<(), Failed> {
+fn announce(plan: &BundlePlan, fetch: u64, space: &Space, output: &Output) -> Result<(), Failed> {
     if output.json {
-        return output.value(&json!({"plan": {"images": plan.lock.images.len(), "fetch_bytes": plan.fetch, "bytes": plan.total, "disk_needed": space.needed, "disk_free": space.free}}));
+        return output.value(&json!({"plan": {"images": plan.lock.images.len(), "fetch_bytes": fetch, "bytes": plan.total, "disk_needed": space.needed, "disk_free": space.free}}));
     }
     output.remark(&format!(
         "{} images: {} to fetch, {} in total; {} needed on {}, {} free",
         plan.lock.images.len(),
-        human(plan.fetch),
+        human(fetch),
         human(plan.total),
         human(space.needed),
         space.path.display(),
@@ -129,6 +148,7 @@ async fn resolve_all(
     source: &dyn ImageSource,
     lock: &mut ImagesLock,
     platforms: &BTreeSet<String>,
+    without_signatures: bool,
     output: &Output,
 ) -> Result<(), Failed> {
     let mut open = ImagesLock::default();
@@ -145,7 +165,11 @@ async fn resolve_all(
         names.insert(asked, name.clone());
     }
     let wanted = platforms.iter().map(|text| parse_platform(text)).collect::<Result<Vec<_>, _>>();
-    let wanted = ResolveOptions { from: None, platforms: &wanted.or_exit(Exit::BadInput)?, without_attached: false };
+    let wanted = ResolveOptions {
+        from: None,
+        platforms: &wanted.or_exit(Exit::BadInput)?,
+        without_attached: without_signatures,
+    };
     if !open.images.is_empty() {
         output.remark(&format!("resolving {} images", open.images.len()));
     }
@@ -157,6 +181,10 @@ async fn resolve_all(
             None => output.remark(&format!("warning: the source has no {asked}")),
         }
         lock.images.insert(name, image);
+    }
+    if without_signatures {
+        // Those that the lock has, too, so that it makes no difference who resolved it.
+        lock.images.values_mut().filter_map(|image| image.resolved.as_mut()).for_each(|image| image.attached.clear());
     }
     for (platform, lacks) in missing_platforms(lock, platforms.iter().map(String::as_str)) {
         let lacks: Vec<&str> = lacks.iter().map(String::as_str).collect();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::exit::Failed;
 use super::super::trust::reading;
-use crate::driver::bundle::{Bundle, BundleError};
+use crate::driver::bundle::Bundle;
 use crate::model::ImageName;
 use crate::model::images_lock::{ImagesLock, LockMode, ResolvedImage};
 use crate::model::oci::Digest;
@@ -82,9 +82,10 @@ impl ImageRow {
 }
 
 /// The inventory of the bundle as CycloneDX 1.6. It has no time and no serial number: equal bundles have equal inventories.
-pub(super) fn cyclonedx(bundle: &Bundle) -> Result<Value, BundleError> {
+pub(super) fn cyclonedx(bundle: &Bundle) -> Result<Value, Failed> {
     let lock = bundle.lock();
     let mut components = Vec::new();
+    let sizes: BTreeMap<String, u64> = images(bundle)?.into_iter().map(|row| (row.name.clone(), row.size())).collect();
     for (name, image) in &lock.images {
         let parsed = ImageName::parse(name).ok();
         let version = parsed.as_ref().and_then(|name| name.tag.clone());
@@ -98,6 +99,11 @@ pub(super) fn cyclonedx(bundle: &Bundle) -> Result<Value, BundleError> {
             let mode = if resolved.mode == LockMode::Index { "index" } else { "manifest" };
             properties.push(property("windlass:mode", mode));
             properties.extend(resolved.platforms.keys().map(|platform| property("windlass:platform", platform)));
+            let digests = resolved.platforms.iter();
+            properties.extend(
+                digests.map(|(platform, digest)| property(&format!("windlass:digest:{platform}"), &digest.to_string())),
+            );
+            properties.push(property("windlass:bytes", &sizes.get(name).copied().unwrap_or_default().to_string()));
         }
         component["properties"] = json!(properties);
         components.push(component);

@@ -10,6 +10,7 @@ mod serve;
 mod show;
 mod sign;
 pub(super) mod source;
+pub(super) mod stop;
 mod take;
 
 use super::exit::{Exit, Failed};

@@ -26,12 +26,14 @@ struct State {
     started: Instant,
     next: Instant,
     done: u64,
+    /// Of these, what was there before this run.
+    resumed: u64,
 }
 
 impl<'a> Progress<'a> {
     pub(in crate::app) fn new(output: &'a Output, what: &'static str, total: u64) -> Self {
         let started = Instant::now();
-        Self { output, what, total, state: Mutex::new(State { started, next: started + FIRST, done: 0 }) }
+        Self { output, what, total, state: Mutex::new(State { started, next: started + FIRST, done: 0, resumed: 0 }) }
     }
 
     /// Adds bytes.
@@ -41,10 +43,11 @@ impl<'a> Progress<'a> {
         self.print(&mut state);
     }
 
-    /// Sets the number of bytes.
-    pub(in crate::app) fn set(&self, bytes: u64) {
+    /// Sets the number of bytes, and how many of them were there before this run: they count, but took it no time.
+    pub(in crate::app) fn set(&self, bytes: u64, resumed: u64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.done = state.done.max(bytes);
+        state.resumed = state.resumed.max(resumed);
         self.print(&mut state);
     }
 
@@ -55,7 +58,7 @@ impl<'a> Progress<'a> {
             return;
         }
         state.next = now + EVERY;
-        let rate = rate(state.done, now - state.started);
+        let rate = state.rate(now - state.started);
         if self.output.json {
             let value = json!({"progress": {"what": self.what, "bytes": state.done, "of": self.total, "bytes_per_second": rate}});
             // Progress may be lost; an error ends the command elsewhere.
@@ -63,8 +66,7 @@ impl<'a> Progress<'a> {
             return;
         }
         let percent = u128::from(state.done) * 100 / u128::from(self.total.max(1));
-        let left =
-            self.total.saturating_sub(state.done).checked_div(rate).map(|seconds| format!(", {} left", time(seconds)));
+        let left = left(self.total, state.done, rate).map(|seconds| format!(", {} left", time(seconds)));
         self.output.remark(&format!(
             "{} {percent} %: {} of {}, {}/s{}",
             self.what,
@@ -76,8 +78,17 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn rate(bytes: u64, time: Duration) -> u64 {
-    u64::try_from(u128::from(bytes) * 1000 / time.as_millis().max(1)).unwrap_or(u64::MAX)
+impl State {
+    /// Bytes a second, of what came in this run.
+    fn rate(&self, time: Duration) -> u64 {
+        let bytes = self.done.saturating_sub(self.resumed);
+        u64::try_from(u128::from(bytes) * 1000 / time.as_millis().max(1)).unwrap_or(u64::MAX)
+    }
+}
+
+/// Seconds; nothing without a rate.
+fn left(total: u64, done: u64, rate: u64) -> Option<u64> {
+    total.saturating_sub(done).checked_div(rate)
 }
 
 fn time(seconds: u64) -> String {
@@ -91,6 +102,16 @@ fn time(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// 900 of 1000 bytes were there before: what is left takes as long as what came has taken.
+    #[test]
+    fn what_was_there_before_is_no_speed() {
+        let started = Instant::now();
+        let state = State { started, next: started, done: 950, resumed: 900 };
+        let rate = state.rate(Duration::from_secs(10));
+        assert_eq!((rate, left(1000, 950, rate)), (5, Some(10)));
+        assert_eq!(left(1000, 900, 0), None);
+    }
 
     #[test]
     fn times_are_short() {

@@ -16,7 +16,8 @@ use crate::cli::PushArgs;
 use crate::driver::bundle::{Bundle, BundleStore};
 use crate::driver::registry::Registry;
 use crate::driver::registry::push::{
-    Journal, LockedPushJournal, PartialUpload, PlanError, Push, PushError, PushPlan, PushProgress, Receipt, Target,
+    Journal, LockedPushJournal, PartialUpload, PlanError, Push, PushError, PushPlan, PushProgress, Receipt,
+    TagConflict, Target,
 };
 use crate::model::human;
 
@@ -52,21 +53,22 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
         }
     };
     let conflict = conflict(args.into.tag_conflict);
-    let push = match Push::prepare(registry.clone(), &store, requests, conflict, journal).await {
+    let push = match Push::prepare(registry.clone(), &store, requests.clone(), conflict, journal).await {
         Ok(push) => push,
-        Err(PushError::Plan(error)) if !args.plan => return refused(&registry, &repositories, error, output).await,
+        // Tags that are in the way keep nobody from seeing the rest of the plan.
+        Err(PushError::Plan(error @ PlanError::TagConflicts(_))) if args.plan => {
+            let kept = Push::prepare(registry, &store, requests, TagConflict::Keep, Journal::in_memory()).await;
+            return shown(&kept.map_err(unprepared)?, vec![error.to_string()], output).await;
+        }
+        Err(PushError::Plan(error)) => return refused(&registry, &repositories, error, output).await,
         Err(error) => return Err(unprepared(error)),
     };
     if args.plan {
-        match output.json {
-            true => output.value(&json!({"plan": push.plan()}))?,
-            false => output.say(&push.plan().table())?,
-        }
-        return Ok(Exit::Done);
+        return shown(&push, Vec::new(), output).await;
     }
     let problems = push.problems().await.or_exit(Exit::Unusable)?;
     if !problems.is_empty() {
-        return Err(refusal(problems.iter().map(ToString::to_string).collect(), output)?);
+        return Err(reported(&problems.iter().map(ToString::to_string).collect::<Vec<_>>(), output)?);
     }
     announce(push.plan(), images, output)?;
     let nothing = push.plan().is_empty();
@@ -89,6 +91,21 @@ async fn push_bundle(args: &PushArgs, output: &Output) -> Result<Exit, Failed> {
     }
 }
 
+/// Prints the plan, and all that would keep the push from starting, beside what is known of that already.
+async fn shown(push: &Push<'_>, mut problems: Vec<String>, output: &Output) -> Result<Exit, Failed> {
+    if !output.json {
+        output.say(&push.plan().table())?;
+    }
+    problems.extend(push.problems().await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string));
+    if output.json {
+        output.value(&json!({"plan": push.plan(), "problems": problems}))?;
+    }
+    match problems.is_empty() {
+        true => Ok(Exit::Done),
+        false => Err(refusal(&problems)),
+    }
+}
+
 /// Runs it, and prints its progress.
 pub(in crate::app) async fn run_with_progress(push: &Push<'_>, output: &Output) -> Result<Receipt, PushError> {
     let (_, mounted, sent) = push.plan().bytes();
@@ -96,16 +113,20 @@ pub(in crate::app) async fn run_with_progress(push: &Push<'_>, output: &Output) 
     let counts = PushProgress::default();
     let run = push.run(&counts);
     tokio::pin!(run);
+    let mut resumed = 0;
     loop {
         let ended = tokio::select! {
             ended = &mut run => Some(ended),
             () = tokio::time::sleep(POLL) => None,
         };
-        counts.take_partial_uploads().iter().for_each(|half| print_partial_upload(half, output));
+        for half in counts.take_partial_uploads() {
+            print_partial_upload(&half, output);
+            resumed += half.kept;
+        }
         if let Some(ended) = ended {
             return ended;
         }
-        progress.set(counts.snapshot().done);
+        progress.set(counts.snapshot().done, resumed);
     }
 }
 
@@ -168,18 +189,22 @@ async fn refused(
 ) -> Result<Exit, Failed> {
     let mut texts = vec![error.to_string()];
     texts.extend(registry.push_problems(repositories).await.or_exit(Exit::Unusable)?.iter().map(ToString::to_string));
-    Err(refusal(texts, output)?)
+    Err(reported(&texts, output)?)
 }
 
 /// Reports everything that keeps a push from starting.
-fn refusal(texts: Vec<String>, output: &Output) -> Result<Failed, Failed> {
+fn reported(texts: &[String], output: &Output) -> Result<Failed, Failed> {
     if output.json {
         output.value(&json!({"problems": texts}))?;
     }
+    Ok(refusal(texts))
+}
+
+fn refusal(texts: &[String]) -> Failed {
     let count = texts.len();
     let head =
         if count == 1 { "nothing was pushed".to_owned() } else { format!("nothing was pushed, for {count} reasons") };
-    Ok(Failed::text(Exit::Preflight, format!("{head}:\n{}", texts.join("\n"))))
+    Failed::text(Exit::Preflight, format!("{head}:\n{}", texts.join("\n")))
 }
 
 /// Completes the receipt with what only the command knows, and writes it whole or not at all where that was asked for.

@@ -15,6 +15,7 @@ use crate::driver::bundle::sign::SignedBy;
 use crate::driver::bundle::{Bundle, lock_of, sboms};
 use crate::model::human;
 use crate::model::images_lock::LockMode;
+use crate::model::oci::Digest;
 use crate::render::clean;
 
 /// Shows the content of an offline bundle.
@@ -29,7 +30,7 @@ pub(super) fn inspect(
         return write_sboms(&bundle, folder, output);
     }
     if format == Some(InventoryFormat::Cyclonedx) {
-        output.document(&inventory::cyclonedx(&bundle).map_err(reading)?)?;
+        output.document(&inventory::cyclonedx(&bundle)?)?;
         return Ok(Exit::Done);
     }
     let rows = inventory::images(&bundle)?;
@@ -133,23 +134,32 @@ fn line(row: &ImageRow) -> String {
 /// Writes the SBOMs of all images, and prints which have none.
 fn write_sboms(bundle: &Bundle, folder: &Path, output: &Output) -> Result<Exit, Failed> {
     std::fs::create_dir_all(folder).or_exit(Exit::BadInput)?;
-    let (mut written, mut without) = (Vec::new(), Vec::new());
+    let (mut found, mut without) = (Vec::new(), Vec::new());
     for name in bundle.lock().images.keys() {
-        let found = sboms(bundle, name).map_err(reading)?;
-        if found.is_empty() {
+        let all = sboms(bundle, name).map_err(reading)?;
+        if all.is_empty() {
             without.push(name.clone());
         }
-        for sbom in found {
-            let plain: String = name
-                .chars()
-                .map(|c| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' })
-                .collect();
-            let file = format!("{plain}.{}.{}", &sbom.subject.hex()[..12], sbom.kind.suffix());
+        let plain = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '-') { c } else { '_' };
+        let plain: String = name.chars().map(plain).collect();
+        for sbom in all {
             let mut text = serde_json::to_vec_pretty(&sbom.document).or_exit(Exit::Unexpected)?;
             text.push(b'\n');
-            std::fs::write(folder.join(&file), text).or_exit(Exit::Unexpected)?;
-            written.push(file);
+            found.push((format!("{plain}.{}", &sbom.subject.hex()[..12]), sbom.kind.suffix(), text));
         }
+    }
+    let mut alike: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    found.iter().for_each(|(name, suffix, _)| *alike.entry((name.clone(), *suffix)).or_default() += 1);
+    let mut written = Vec::new();
+    for (name, suffix, text) in found {
+        // An image may have several of one kind, and none of them may take another's place.
+        let own = match alike.get(&(name.clone(), suffix)) {
+            Some(count) if *count > 1 => format!(".{}", &Digest::of(&text).hex()[..12]),
+            _ => String::new(),
+        };
+        let file = format!("{name}{own}.{suffix}");
+        std::fs::write(folder.join(&file), text).or_exit(Exit::Unexpected)?;
+        written.push(file);
     }
     if output.json {
         output.value(&json!({"sboms": {"written": written, "without": without}}))?;

@@ -1,5 +1,6 @@
 //! `windlass bundle verify`, `extract`, `split` and `join`.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +10,7 @@ use super::super::exit::{Exit, Failed};
 use super::super::output::Output;
 use super::super::trust::{open, reading, signed_json, signed_text, signing, writing};
 use super::progress::Progress;
+use super::stop::{Stop, interrupted};
 use crate::cli::OpenArgs;
 use crate::driver::bundle::sign::write_beside;
 use crate::driver::bundle::{self, Bundle, BundleError, BundleRequest, CreateError, Created, Target, Union};
@@ -16,8 +18,9 @@ use crate::model::human;
 
 /// Reads every byte.
 pub(super) fn verify(args: &OpenArgs, output: &Output) -> Result<Exit, Failed> {
+    let stop = Stop::on_signal()?;
     let (found, signed) = open(args)?;
-    checked(&found, output)?;
+    checked(&found, &stop, output)?;
     let (blobs, bytes) = (found.about().blobs.len(), found.parts().total());
     if output.json {
         output.value(&json!({"verified": {"blobs": blobs, "bytes": bytes, "lock": found.lock_digest(), "signature": signed_json(&signed), "base": found.about().base}}))?;
@@ -37,9 +40,17 @@ pub(super) fn verify(args: &OpenArgs, output: &Output) -> Result<Exit, Failed> {
 }
 
 /// Checks all blobs, and reports all that are damaged.
-fn checked(found: &Bundle, output: &Output) -> Result<(), Failed> {
+fn checked(found: &Bundle, stop: &Stop, output: &Output) -> Result<(), Failed> {
     let progress = Progress::new(output, "reading", found.about().blobs.values().sum());
-    let Err(errors) = bundle::verify(found, &|bytes| progress.add(bytes)) else { return Ok(()) };
+    let read = bundle::verify_while(found, &|bytes| {
+        progress.add(bytes);
+        stop.go_on()
+    });
+    let errors = match read {
+        Ok(Some(_)) => return Ok(()),
+        Ok(None) => return Err(Failed::text(Exit::Stopped, "stopped")),
+        Err(errors) => errors,
+    };
     let mut errors = errors.into_iter();
     let first = errors.next();
     for error in errors {
@@ -54,10 +65,14 @@ fn checked(found: &Bundle, output: &Output) -> Result<(), Failed> {
 
 /// Writes images as an OCI layout.
 pub(super) fn extract(image: &str, args: &OpenArgs, to: &Path, output: &Output) -> Result<Exit, Failed> {
+    let stop = Stop::on_signal()?;
     let (found, _) = open(args)?;
     let names = named(&found, image)?;
-    let progress = Progress::new(output, "writing", found.about().blobs.values().sum());
-    let bytes = bundle::extract(&found, &names, to, &|bytes| progress.add(bytes));
+    let progress = OnceCell::new();
+    let bytes = bundle::extract(&found, &names, to, &|bytes, of| {
+        progress.get_or_init(|| Progress::new(output, "writing", of)).add(bytes);
+        stop.go_on()
+    });
     let bytes = bytes.map_err(|error| match error {
         CreateError::Bundle(error @ BundleError::Blob { .. }) => Failed::new(Exit::VerifyFailed, error),
         other => writing(other, true),
@@ -86,10 +101,14 @@ fn named(found: &Bundle, image: &str) -> Result<BTreeSet<String>, Failed> {
 
 /// Splits an offline bundle into parts.
 pub(super) fn split(args: &OpenArgs, size: u64, target: &Path, output: &Output) -> Result<Exit, Failed> {
+    let stop = Stop::on_signal()?;
     let (found, _) = open(args)?;
-    checked(&found, output)?;
+    checked(&found, &stop, output)?;
     let progress = Progress::new(output, "writing", found.parts().total());
-    let made = bundle::split(&found, target, size, &|bytes| progress.add(bytes));
+    let made = bundle::split(&found, target, size, &|bytes| {
+        progress.add(bytes);
+        stop.go_on()
+    });
     let made = made.map_err(|error| writing(error, true))?;
     keep_signature(&found, target)?;
     print_created(&made, found.parts().total(), output)
@@ -106,6 +125,7 @@ fn keep_signature(found: &Bundle, target: &Path) -> Result<(), Failed> {
 
 /// Puts parts together, or a difference and its base.
 pub(super) async fn join(given: &[PathBuf], target: &Path, output: &Output) -> Result<Exit, Failed> {
+    let stop = Stop::on_signal()?;
     // Parts are one bundle; base and difference are two, each by itself.
     let whole = match Bundle::open(given) {
         Ok(found) => Some(found),
@@ -113,9 +133,12 @@ pub(super) async fn join(given: &[PathBuf], target: &Path, output: &Output) -> R
         Err(error) => return Err(reading(error)),
     };
     if let Some(found) = whole {
-        checked(&found, output)?;
+        checked(&found, &stop, output)?;
         let progress = Progress::new(output, "writing", found.parts().total());
-        let made = bundle::join(&found, target, &|bytes| progress.add(bytes));
+        let made = bundle::join(&found, target, &|bytes| {
+            progress.add(bytes);
+            stop.go_on()
+        });
         let made = made.map_err(|error| writing(error, true))?;
         keep_signature(&found, target)?;
         return print_created(&made, found.parts().total(), output);
@@ -148,7 +171,12 @@ pub(super) async fn join(given: &[PathBuf], target: &Path, output: &Output) -> R
     let plan = bundle::plan(&source, request).await.map_err(|error| writing(error, true))?;
     let target = Target { path: target.to_owned(), split: None, restart: false };
     let progress = Progress::new(output, "writing", plan.blobs);
-    let made = bundle::create(&source, &plan, &target, &|done, _| progress.set(done)).await;
+    let report = |done, resumed| progress.set(done, resumed);
+    let made = tokio::select! {
+        biased;
+        () = stop.came() => return Err(interrupted(&target.path)),
+        made = bundle::create(&source, &plan, &target, &report) => made,
+    };
     print_created(&made.map_err(|error| writing(error, false))?, plan.total, output)
 }
 

@@ -9,11 +9,13 @@ use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
 use super::super::bundle::progress::Progress;
+use super::super::bundle::stop::interrupted;
 use super::super::exit::{Exit, Failed, OrExit as _};
 use super::super::output::Output;
 use super::super::run::signalled;
 use super::super::session::load_catalog;
 use super::base::{BaseImages, Origin, find};
+use super::bundle;
 use super::failure::failed;
 use super::push::{Goal, push};
 use super::said::{BuildReport, print_report};
@@ -36,7 +38,10 @@ pub(super) async fn build(global: &Global, args: &BuildArgs, output: &Output) ->
     let _guard = stop.clone().drop_guard();
     tokio::select! {
         biased;
-        () = signalled => Err(Failed::text(Exit::Stopped, "stopped; nothing was kept")),
+        () = signalled => Err(match &args.to {
+            ImageTarget::Bundle(path) => interrupted(path),
+            ImageTarget::Oci(_) | ImageTarget::Registry(_) => Failed::text(Exit::Stopped, "stopped; nothing was kept"),
+        }),
         ended = built(global, args, &stop, output) => ended,
     }
 }
@@ -52,13 +57,17 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
     };
     let base = ImageName::parse(&base).map_err(wrong)?;
     let goal = match &args.to {
-        ImageTarget::Oci(_) => None,
+        ImageTarget::Oci(_) | ImageTarget::Bundle(_) => None,
         ImageTarget::Registry(name) => Some(Goal::parse(name)?),
     };
     let names = names(args)?;
     // Before anything that takes long.
     let folder = match &args.to {
         ImageTarget::Oci(path) => Some(LayoutFolder::begin(path).map_err(|error| failed(error.into()))?),
+        ImageTarget::Bundle(path) => {
+            bundle::check(path, &names)?;
+            None
+        }
         ImageTarget::Registry(_) => None,
     };
     let distributions = distributions(args, &containerfile, stop).await?;
@@ -77,8 +86,7 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
             let report = |bytes| progress.add(bytes);
             let written = made.write_layout(origin.source.as_ref(), folder, &names, &report).await;
             written.map_err(failed)?;
-            let name = names.first().map(|name| ImageName::parse(name)).transpose().or_exit(Exit::BadInput)?;
-            (made, work, name)
+            (made, work, first(&names)?)
         }
         (None, Some(goal)) => {
             let scratch = ScratchFolder::new().map_err(failed)?;
@@ -88,8 +96,16 @@ async fn built(global: &Global, args: &BuildArgs, stop: &CancellationToken, outp
             drop(scratch);
             (made, work, Some(name))
         }
-        // One of both is always set.
-        (None, None) => return Err(Failed::text(Exit::BadInput, "--to has no target")),
+        (None, None) => {
+            let ImageTarget::Bundle(path) = &args.to else {
+                return Err(Failed::text(Exit::BadInput, "--to has no target"));
+            };
+            let scratch = ScratchFolder::new().map_err(failed)?;
+            let (made, work, scratch) = layers(work, &found, scratch, stop, output).await?;
+            bundle::bundle(args, path, &names, &buildable, &origin, &made, output).await?;
+            drop(scratch);
+            (made, work, first(&names)?)
+        }
     };
     let archives = work.archives(args);
     print_report(
@@ -155,7 +171,7 @@ async fn layers<P: LayerPlace + Room + Send + 'static>(
             () = tokio::time::sleep(POLL) => {
                 let (done, all) = (counts.0.load(Ordering::Relaxed), counts.1.load(Ordering::Relaxed));
                 if all > 0 {
-                    progress.get_or_insert_with(|| Progress::new(output, "creating the layer", all)).set(done);
+                    progress.get_or_insert_with(|| Progress::new(output, "creating the layer", all)).set(done, 0);
                 }
             }
         }
@@ -207,12 +223,17 @@ fn arguments(
     Ok(found)
 }
 
-/// What the image is called in a layout.
+/// The name for answers.
+fn first(names: &[String]) -> Result<Option<ImageName>, Failed> {
+    names.first().map(|name| ImageName::parse(name)).transpose().or_exit(Exit::BadInput)
+}
+
+/// What the image is called in a layout or an offline bundle.
 fn names(args: &BuildArgs) -> Result<Vec<String>, Failed> {
     if !args.tag.is_empty() && matches!(args.to, ImageTarget::Registry(_)) {
         return Err(Failed::text(
             Exit::BadInput,
-            "--tag applies to --to oci:DIR only; --to registry:NAME contains the name",
+            "--tag applies to --to oci:DIR and --to bundle:FILE only; --to registry:NAME contains the name",
         ));
     }
     let mut found = Vec::new();

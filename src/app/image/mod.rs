@@ -2,6 +2,7 @@
 
 mod base;
 mod build;
+mod bundle;
 mod failure;
 mod list;
 mod push;

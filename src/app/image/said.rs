@@ -31,6 +31,7 @@ pub(super) fn print_report(report: &BuildReport<'_>, output: &Output) -> Result<
     let BuildReport { args, buildable, found, made, name, archives } = report;
     let to = match &args.to {
         ImageTarget::Oci(path) => format!("oci:{}", path.display()),
+        ImageTarget::Bundle(path) => format!("bundle:{}", path.display()),
         ImageTarget::Registry(name) => format!("registry:{name}"),
     };
     let answers = name.map(|name| answers(buildable, name, &made.top.digest.to_string())).unwrap_or_default();

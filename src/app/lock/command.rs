@@ -10,6 +10,7 @@ use super::said;
 use crate::app::exit::{Exit, Failed, OrExit as _};
 use crate::app::output::Output;
 use crate::app::registries::{asked, mirror};
+use crate::app::run::signalled;
 use crate::app::session::{self, load_catalog};
 use crate::catalog::Catalog;
 use crate::cli::{Global, LockArgs};
@@ -25,8 +26,18 @@ use crate::model::{LOCK_LIMIT, bounded};
 /// How many images are resolved between two remarks.
 const REPORT_EVERY: usize = 10;
 
-/// `windlass lock`.
+/// `windlass lock`, until a signal comes.
 pub(in crate::app) async fn lock(global: &Global, args: &LockArgs, output: &Output) -> Result<Exit, Failed> {
+    let signalled = signalled().or_exit(Exit::Unexpected)?;
+    tokio::select! {
+        biased;
+        // The file is written whole or not at all.
+        () = signalled => Err(Failed::text(Exit::Stopped, "stopped; nothing was written")),
+        ended = run(global, args, output) => ended,
+    }
+}
+
+async fn run(global: &Global, args: &LockArgs, output: &Output) -> Result<Exit, Failed> {
     if args.lock.is_some() && !args.check && args.why.is_none() {
         let text = "--lock names the lock that --check and --why read; use --output to name the file to write";
         return Err(Failed::text(Exit::BadInput, text));

@@ -57,7 +57,7 @@ impl Offline {
         let read = loop {
             tokio::select! {
                 read = &mut reading => break read.or_exit(Exit::Unexpected)?,
-                () = tokio::time::sleep(POLL) => progress.set(done.load(Ordering::Relaxed)),
+                () = tokio::time::sleep(POLL) => progress.set(done.load(Ordering::Relaxed), 0),
             }
         };
         match read {

@@ -60,7 +60,7 @@ pub(super) fn files(bundle: &Bundle) -> Result<BTreeMap<String, (String, PathBuf
 /// Unpacks an archive of files that was held to its digest before.
 fn unpack(bundle: &Bundle, digest: Digest, folder: &Path) -> Result<(), anyhow::Error> {
     let packed = tempfile::NamedTempFile::new_in(folder.parent().unwrap_or(folder))?;
-    copy(bundle, digest, packed.path(), &|_| {})?;
+    copy(bundle, digest, packed.path(), &|_| true)?;
     for entry in tar::Archive::new(packed.reopen()?).entries()? {
         let mut entry = entry?;
         regular(&entry)?;

@@ -15,10 +15,11 @@ use super::error::{BlobProblem, BundleError, CreateError};
 use super::format::{self, BLOCK};
 use super::hash::hash_prefix;
 use super::journal::{Journal, JournalEntry, Opened};
-use super::output::{Created, Target, disk_error, folder_of, partial, suffixed, write_new};
+use super::origin::Origin;
+use super::output::{Created, JOURNAL, Target, disk_error, folder_of, partial, suffixed, write_new};
 use super::parts::Parts;
 use super::plan::{BundlePlan, Space};
-use super::split::{MOST_PARTS, part_name, sums_of, valid_name};
+use super::split::{MOST_PARTS, is_part_number, part_name, sums_of, valid_name};
 use crate::driver::disk::disk;
 use crate::driver::image_source::ImageSource;
 use crate::model::oci::Digest;
@@ -28,7 +29,7 @@ mod fetch;
 /// So many blobs are fetched at once.
 const AT_ONCE: usize = 5;
 
-/// Tells how far it is: bytes of blobs that are written, of how many. They never become fewer.
+/// Tells how far it is: bytes of blobs that are there, and how many of these an earlier run had written. Neither becomes fewer.
 pub type CreateProgress<'a> = &'a (dyn Fn(u64, u64) + Send + Sync);
 
 /// The files of a bundle under way.
@@ -41,7 +42,7 @@ struct Files {
 
 impl Target {
     fn files(&self, total: u64) -> Result<Files, CreateError> {
-        let journal = suffixed(&self.path, ".partial.journal");
+        let journal = suffixed(&self.path, JOURNAL);
         let Some(size) = self.split else {
             return Ok(Files { files: vec![(self.path.clone(), total)], journal, sums: None });
         };
@@ -73,6 +74,29 @@ impl BundlePlan {
         let needed = self.total.saturating_sub(written).saturating_add(self.total / 1000 + (1 << 20));
         Ok(Space { path: found.path.into(), needed, free: found.free })
     }
+
+    /// Bytes of blobs that still come from the source, less what an unfinished one has of them by its journal.
+    #[must_use]
+    pub fn fetch_left(&self, target: &Target) -> u64 {
+        let noted = Journal::read(&suffixed(&target.path, JOURNAL), self.identity(target.split));
+        let there =
+            self.layout.blobs.iter().filter(|(digest, _)| matches!(self.origins.get(digest), Some(Origin::Source(..))));
+        let there = there.map(|(digest, (_, size))| noted.get(digest).map_or(0, |noted| noted.bytes(*size)));
+        self.fetch.saturating_sub(there.sum())
+    }
+}
+
+impl Space {
+    /// Sees that there is enough.
+    ///
+    /// # Errors
+    /// There is not.
+    pub fn check(self) -> Result<(), CreateError> {
+        match self.free < self.needed {
+            true => Err(CreateError::Space { path: self.path, needed: self.needed, free: self.free }),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Writes an offline bundle.
@@ -92,21 +116,20 @@ pub async fn create(
     write_frame(plan, &parts)?;
     let noted = journal.noted.clone();
     let done = AtomicU64::new(0);
-    let report = |bytes: u64| progress(done.fetch_add(bytes, Ordering::Relaxed) + bytes, plan.blobs);
-    progress(0, plan.blobs);
+    let resumed = AtomicU64::new(0);
+    let report = |bytes: u64| {
+        let done = done.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        progress(done, resumed.load(Ordering::Relaxed).min(done));
+    };
+    progress(0, 0);
     let mut order: Vec<_> = plan.layout.blobs.iter().map(|(digest, place)| (*digest, *place)).collect();
     // The largest first, so that none of them is left over at the end.
     order.sort_by_key(|(digest, (_, size))| (std::cmp::Reverse(*size), *digest));
-    let resumed = AtomicU64::new(0);
     let work = order.into_iter().map(|(digest, (at, size))| {
         let (parts, journal, noted, resumed, report) = (&parts, &journal, &noted, &resumed, &report);
         async move {
             let slot = fetch::Slot { digest, at, size, parts: Arc::clone(parts), path: target.path.clone() };
-            let known = match noted.get(&digest) {
-                Some(JournalEntry::Done) => size,
-                Some(JournalEntry::Prefix(bytes)) => (*bytes).min(size),
-                None => 0,
-            };
+            let known = noted.get(&digest).map_or(0, |noted| noted.bytes(size));
             let mut blob_progress = fetch::BlobProgress::default();
             if known > 0 || noted.get(&digest) == Some(&JournalEntry::Done) {
                 let parts = Arc::clone(parts);
@@ -185,14 +208,11 @@ fn begin(plan: &BundlePlan, target: &Target, files: &Files) -> Result<Journal, C
             fs::rename(path, partial(path)).map_err(|error| CreateError::io("rename", path, error))?;
         }
     }
-    let space = plan.space(target)?;
-    if space.free < space.needed {
-        if !had_journal {
-            remove([files.journal.clone()])?;
-        }
-        return Err(CreateError::Space { path: space.path, needed: space.needed, free: space.free });
+    let room = plan.space(target)?.check();
+    if room.is_err() && !had_journal {
+        remove([files.journal.clone()])?;
     }
-    Ok(journal)
+    room.map(|()| journal)
 }
 
 /// Parts in the folder, finished or not, that are none of this bundle.
@@ -207,8 +227,7 @@ fn foreign_parts(target: &Target, files: &Files) -> Result<Vec<PathBuf>, CreateE
         let rest = path.file_name().and_then(|found| found.to_str()).and_then(|found| found.strip_prefix(name));
         let Some(rest) = rest.and_then(|rest| rest.strip_prefix('.')) else { continue };
         let number = rest.strip_suffix(".partial").unwrap_or(rest);
-        let is_part = number.len() == 3 && number.bytes().all(|byte| byte.is_ascii_digit());
-        if is_part && !ours.iter().any(|our| our.file_name() == path.file_name()) {
+        if is_part_number(number) && !ours.iter().any(|our| our.file_name() == path.file_name()) {
             found.push(path);
         }
     }

@@ -5,9 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::driver::image_source::SourceError;
-use crate::model::bounded;
 use crate::model::oci::{Digest, ManifestError};
 use crate::model::yaml::{Findings, TypeError};
+use crate::model::{bounded, few};
 
 /// What is wrong with an entry of the archive.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -327,9 +327,12 @@ pub enum CreateError {
         /// Bytes free.
         free: u64,
     },
-    /// An image is not resolved.
-    #[error("image `{0}` is unresolved: no registry confirmed it; run `windlass lock`")]
-    Unresolved(String),
+    /// Images are not resolved.
+    #[error(
+        "unresolved images: {}; no registry confirmed them: run `windlass lock --from REGISTRY`, or add their layouts with --layout",
+        few(.0, 5)
+    )]
+    Unresolved(Vec<String>),
     /// The source does not have it.
     #[error("manifest {digest} of {image} not found in the source")]
     NoManifest {
@@ -350,6 +353,15 @@ pub enum CreateError {
         .0.display()
     )]
     OtherPartial(PathBuf),
+    /// One of the same name is being made, or waits to be resumed.
+    #[error(
+        "{}.partial is an unfinished offline bundle: run the `windlass bundle create` again that was interrupted, or choose another name with --output",
+        .0.display()
+    )]
+    Unfinished(PathBuf),
+    /// No more was wanted.
+    #[error("stopped; nothing was kept")]
+    Stopped,
     /// Another windlass is at it.
     #[error("another windlass is writing {}", .0.display())]
     Busy(PathBuf),

@@ -14,19 +14,21 @@ use super::format;
 use super::layout::LayoutFolder;
 use super::read::Bundle;
 use super::stream::CHUNK;
-use crate::model::images_lock::ImagesLock;
+use crate::model::images_lock::{ImagesLock, LockedImage};
 use crate::model::oci::Digest;
 
 /// Writes the images of these names into a new folder, which has its name only when all is there. Equal bundles give equal
-/// folders. Each blob is checked as it is written.
+/// folders. Each blob is checked as it is written. `progress` gets the bytes that are written and how many there are to be, and
+/// says whether more is wanted.
 ///
 /// # Errors
-/// The folder is there, an image is not in the bundle, a blob is wrong, or the disk fails.
+/// The folder is there, an image is not in the bundle, a blob is wrong, the disk fails, or no more was wanted. Nothing is left
+/// then.
 pub fn extract(
     bundle: &Bundle,
     images: &BTreeSet<String>,
     target: &Path,
-    progress: &dyn Fn(u64),
+    progress: &dyn Fn(u64, u64) -> bool,
 ) -> Result<u64, CreateError> {
     // Before all that takes long.
     let folder = LayoutFolder::begin(target)?;
@@ -36,7 +38,7 @@ pub fn extract(
     let total: u64 = blobs.values().sum();
     folder.check_room(total)?;
     for digest in blobs.keys() {
-        copy(bundle, *digest, &folder.blob(*digest), progress)?;
+        copy(bundle, *digest, &folder.blob(*digest), &|bytes| progress(bytes, total))?;
     }
     folder.finish(&format::index_json(&lock, None, &blobs, &kinds)?)?;
     Ok(total)
@@ -69,11 +71,25 @@ pub(super) fn needed(bundle: &Bundle, lock: &ImagesLock) -> Result<Needed, Bundl
     Ok((blobs, closure.kinds()))
 }
 
-/// Writes one blob into a new file, and says of one that is wrong that it is; what was written of it stays.
+/// The images of a difference of which something is in its base alone.
+#[must_use]
+pub fn in_base(bundle: &Bundle) -> Vec<String> {
+    if bundle.about().base.is_none() {
+        return Vec::new();
+    }
+    let lacks = |name: &String, image: &LockedImage| {
+        let lock = ImagesLock { images: [(name.clone(), image.clone())].into(), ..ImagesLock::default() };
+        matches!(needed(bundle, &lock), Err(BundleError::InBase { .. }))
+    };
+    bundle.lock().images.iter().filter(|(name, image)| lacks(name, image)).map(|(name, _)| name.clone()).collect()
+}
+
+/// Writes one blob into a new file, and says of one that is wrong that it is; what was written of it stays. `progress` gets the
+/// bytes that are written, and says whether more is wanted.
 ///
 /// # Errors
-/// It is not in the bundle, it is wrong, or the disk fails.
-pub fn copy(bundle: &Bundle, digest: Digest, path: &Path, progress: &dyn Fn(u64)) -> Result<(), CreateError> {
+/// It is not in the bundle, it is wrong, the disk fails, or no more was wanted.
+pub fn copy(bundle: &Bundle, digest: Digest, path: &Path, progress: &dyn Fn(u64) -> bool) -> Result<(), CreateError> {
     let (at, size) = bundle.place(digest)?;
     let io = |error| LayoutWriteError::io("write", path, error);
     let mut file = File::create(path).map_err(io)?;
@@ -87,7 +103,9 @@ pub fn copy(bundle: &Bundle, digest: Digest, path: &Path, progress: &dyn Fn(u64)
         hash.update(&piece);
         file.write_all(piece).map_err(io)?;
         done += count as u64;
-        progress(count as u64);
+        if !progress(count as u64) {
+            return Err(CreateError::Stopped);
+        }
     }
     match Digest::finish(hash) {
         found if found == digest => Ok(()),

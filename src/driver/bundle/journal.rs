@@ -24,6 +24,16 @@ pub(super) enum JournalEntry {
     Prefix(u64),
 }
 
+impl JournalEntry {
+    /// How many bytes of a blob of this size.
+    pub(super) fn bytes(self, size: u64) -> u64 {
+        match self {
+            Self::Done => size,
+            Self::Prefix(bytes) => bytes.min(size),
+        }
+    }
+}
+
 /// The file beside the unfinished bundle. It is locked while it is open.
 pub(super) struct Journal {
     file: Mutex<File>,
@@ -66,11 +76,16 @@ impl Journal {
             Some(line) if line.strip_prefix(HEAD) == Some(&identity.to_string()) => {}
             Some(_) => return Ok(Opened::Other),
         }
-        let mut noted = BTreeMap::new();
-        for (digest, note) in lines.filter_map(note) {
-            noted.insert(digest, note);
-        }
-        Ok(Opened::Ours(Self { file: Mutex::new(file), noted }))
+        Ok(Opened::Ours(Self { file: Mutex::new(file), noted: lines.filter_map(note).collect() }))
+    }
+
+    /// What the journal of these inputs notes; nothing where there is none. It may be in use, and it stays as it is.
+    pub(super) fn read(path: &Path, identity: Digest) -> BTreeMap<Digest, JournalEntry> {
+        let bytes = crate::model::bounded::bytes(path, LIMIT).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let mut lines = text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n'));
+        let ours = lines.next().and_then(|line| line.strip_prefix(HEAD)) == Some(&identity.to_string());
+        if ours { lines.filter_map(note).collect() } else { BTreeMap::new() }
     }
 
     /// Notes how far a blob is.
@@ -109,6 +124,8 @@ mod tests {
         drop(file);
         let Opened::Ours(journal) = Journal::open(&path, a).unwrap() else { panic!("ours") };
         assert_eq!(journal.noted, [(a, JournalEntry::Prefix(9)), (b, JournalEntry::Done)].into());
+        assert_eq!(Journal::read(&path, a), journal.noted, "while it is in use, too");
+        assert!(Journal::read(&path, b).is_empty() && Journal::read(&folder.path().join("none"), a).is_empty());
         drop(journal);
         assert!(matches!(Journal::open(&path, b).unwrap(), Opened::Other));
     }

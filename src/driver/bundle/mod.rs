@@ -27,15 +27,15 @@ mod verify;
 
 pub use create::{CreateProgress, create};
 pub use error::{BlobProblem, BundleError, CreateError, EntryProblem, LayoutWriteError, SignError};
-pub use extract::{copy, extract};
+pub use extract::{copy, extract, in_base};
 pub use find::{BundleFiles, find};
 pub use layout::LayoutFolder;
-pub use output::{Created, Target};
+pub use output::{Created, Target, is_unfinished};
 pub use parts::Parts;
 pub use plan::{Base, BundlePlan, BundleRequest, ProgramRequest, Space, plan};
 pub use read::{Bundle, lock_of};
 pub use sbom::{Sbom, SbomKind, sboms};
-pub use serve::{ServeError, Server};
+pub use serve::{ServeError, ServeNotice, Server};
 pub use split::{SPLITS, join, parse_split, split};
 pub use store::BundleStore;
 pub use stream::{Checked, RangeReader};

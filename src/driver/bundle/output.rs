@@ -28,6 +28,15 @@ pub struct Created {
     pub resumed: u64,
 }
 
+/// What the name of the journal of an unfinished bundle ends with.
+pub(super) const JOURNAL: &str = ".partial.journal";
+
+/// Whether `create` has begun a bundle of this name and not finished it: it is kept, and the same call resumes it.
+#[must_use]
+pub fn is_unfinished(path: &Path) -> bool {
+    suffixed(path, JOURNAL).exists()
+}
+
 /// A small file, whole or not at all.
 pub(super) fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = suffixed(path, ".partial");

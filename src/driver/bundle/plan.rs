@@ -49,12 +49,13 @@ pub struct ProgramRequest {
     pub platforms: BTreeMap<String, PathBuf>,
 }
 
-/// The offline bundle that a difference adds to.
+/// The offline bundle that a difference adds to. Only its images are not carried again: they are in the registry, while charts,
+/// files and programs are read from the difference itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base {
     /// The digest of its lock's bytes.
     pub digest: Digest,
-    /// The blobs that it holds.
+    /// The blobs that it holds; those of images count.
     pub blobs: BTreeSet<Digest>,
 }
 
@@ -121,8 +122,9 @@ pub async fn plan(source: &dyn ImageSource, request: BundleRequest) -> Result<Bu
     let BundleRequest { mut lock, windlass, platforms, components, charts, files, programs, base, signer } = request;
     lock.schema = LOCK_SCHEMA;
     lock.bundle = None;
-    if let Some((name, _)) = lock.images.iter().find(|(_, image)| image.resolved.is_none()) {
-        return Err(CreateError::Unresolved(name.clone()));
+    let unresolved: Vec<String> = lock.unresolved().map(str::to_owned).collect();
+    if !unresolved.is_empty() {
+        return Err(CreateError::Unresolved(unresolved));
     }
     let mut origins = BTreeMap::new();
     locals(&mut lock.charts, charts, &mut origins)?;
@@ -211,6 +213,9 @@ async fn blobs(
         name: "the request".to_owned(),
         problem: format!("{what}: {problem}; its archive was not specified"),
     })?;
+    if let Some(base) = base {
+        sizes.retain(|digest, _| !base.blobs.contains(digest));
+    }
     for (digest, (size, what)) in others {
         if let Some(other) = sizes.insert(digest, size).filter(|other| *other != size) {
             let problem = BlobProblem::Sizes(other, size);
@@ -218,9 +223,6 @@ async fn blobs(
         }
         // What was packed before is asked for by its digest alone.
         origins.entry(digest).or_insert_with(|| Origin::Source(String::new(), Box::new(packed(digest, size))));
-    }
-    if let Some(base) = base {
-        sizes.retain(|digest, _| !base.blobs.contains(digest));
     }
     origins.retain(|digest, _| sizes.contains_key(digest));
     let from_source = |digest: &Digest| matches!(origins.get(digest), Some(Origin::Source(..)));

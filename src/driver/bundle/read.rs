@@ -254,6 +254,10 @@ impl Bundle {
             problem: format!("{what}: {problem}"),
         })?;
         for (digest, (size, what)) in others {
+            // A difference lacks what its base's push has brought, and nothing else.
+            if !self.bundle.blobs.contains_key(&digest) {
+                return Err(BundleError::Blob { digest, of: what, problem: BlobProblem::Unlisted });
+            }
             if let Some(other) = needed.insert(digest, size).filter(|other| *other != size) {
                 return Err(BundleError::Blob { digest, of: what, problem: BlobProblem::Sizes(other, size) });
             }

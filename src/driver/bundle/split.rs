@@ -12,9 +12,9 @@ use std::thread;
 
 use sha2::{Digest as _, Sha256};
 
-use super::error::CreateError;
+use super::error::{CreateError, LayoutWriteError};
 use super::hash::{cores, hash_prefix};
-use super::output::{Created, disk_error, folder_of, partial, suffixed, write_new};
+use super::output::{Created, folder_of, is_unfinished, partial, suffixed, write_new};
 use super::parts::Parts;
 use super::read::Bundle;
 use super::stream::CHUNK;
@@ -68,6 +68,11 @@ pub fn parse_split(text: &str) -> Result<u64, String> {
 pub(super) fn valid_name(name: &str) -> bool {
     let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-');
     name.len() <= 59 && name.ends_with(".tar") && name.bytes().all(fits) && !name.starts_with(['.', '-'])
+}
+
+/// What the name of a part ends with: three digits.
+pub(super) fn is_part_number(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The path of a part; the first is 001.
@@ -130,11 +135,12 @@ pub(super) fn bad_parts(bundle: &Bundle, range: Range<u64>) -> Option<String> {
     (!bad.is_empty()).then(|| bad.join(" and "))
 }
 
-/// Cuts an offline bundle into parts. `progress` gets the bytes that are written.
+/// Cuts an offline bundle into parts. `progress` gets the bytes that are written, and says whether more is wanted.
 ///
 /// # Errors
-/// A name is taken or cannot be on every medium, there is too little room, or the disk fails.
-pub fn split(bundle: &Bundle, path: &Path, size: u64, progress: &dyn Fn(u64)) -> Result<Created, CreateError> {
+/// A name is taken or cannot be on every medium, there is too little room, the disk fails, or no more was wanted. Nothing is
+/// left then.
+pub fn split(bundle: &Bundle, path: &Path, size: u64, progress: &dyn Fn(u64) -> bool) -> Result<Created, CreateError> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if !valid_name(name) {
         return Err(CreateError::Name(name.to_owned()));
@@ -152,45 +158,58 @@ pub fn split(bundle: &Bundle, path: &Path, size: u64, progress: &dyn Fn(u64)) ->
     if let Some(other) = more.exists().then_some(more) {
         return Err(CreateError::OtherPart(other));
     }
-    let mut list = String::new();
-    copy(bundle, path, &files, &sums, progress, &mut list)?;
-    write_new(&sums, list.as_bytes()).map_err(|error| disk_error("write", &sums, error, list.len() as u64))?;
+    copy(bundle, path, &files, Some(&sums), progress)?;
     Ok(Created { files: files.into_iter().map(|(path, ..)| path).collect(), sums: Some(sums), resumed: 0 })
 }
 
-/// Puts the parts of an offline bundle together into one file. `progress` gets the bytes that are written.
+/// Puts the parts of an offline bundle together into one file. `progress` is as in [`split`].
 ///
 /// # Errors
-/// The name is taken, there is too little room, or the disk fails.
-pub fn join(bundle: &Bundle, path: &Path, progress: &dyn Fn(u64)) -> Result<Created, CreateError> {
+/// The name is taken, there is too little room, the disk fails, or no more was wanted. Nothing is left then.
+pub fn join(bundle: &Bundle, path: &Path, progress: &dyn Fn(u64) -> bool) -> Result<Created, CreateError> {
     let files = [(path.to_owned(), 0, bundle.parts().total())];
-    copy(bundle, path, &files, path, progress, &mut String::new())?;
+    copy(bundle, path, &files, None, progress)?;
     Ok(Created { files: vec![path.to_owned()], sums: None, resumed: 0 })
+}
+
+/// Files under way. They are removed unless all of them are there.
+struct Unfinished(Vec<PathBuf>);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // What stays is removed by the next run.
+            let _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn copy(
     bundle: &Bundle,
     path: &Path,
     files: &[(PathBuf, u64, u64)],
-    sums: &Path,
-    progress: &dyn Fn(u64),
-    list: &mut String,
+    sums: Option<&Path>,
+    progress: &dyn Fn(u64) -> bool,
 ) -> Result<(), CreateError> {
-    let taken = files.iter().map(|(path, ..)| path.as_path()).chain([sums]).find(|path| path.exists());
+    let taken = files.iter().map(|(path, ..)| path.as_path()).chain(sums).find(|path| path.exists());
     if let Some(there) = taken {
         return Err(CreateError::Exists(there.to_owned()));
     }
     let folder = folder_of(path);
     fs::create_dir_all(folder).map_err(|error| CreateError::io("write", folder, error))?;
+    remove_leftovers(path)?;
     let found = disk(folder).map_err(|error| CreateError::io("read", folder, error))?;
     let total = bundle.parts().total();
     if found.free < total {
         return Err(CreateError::Space { path: found.path.into(), needed: total, free: found.free });
     }
+    let mut unfinished = Unfinished(Vec::new());
+    let mut list = String::new();
     let mut buffer = vec![0; CHUNK];
     for (path, start, len) in files {
         let new = partial(path);
-        let io = |error| disk_error("write", &new, error, *len);
+        unfinished.0.push(new.clone());
+        let io = |error| LayoutWriteError::io("write", &new, error);
         let mut file = File::create(&new).map_err(io)?;
         let (mut hash, mut done) = (Sha256::new(), 0);
         while done < *len {
@@ -201,7 +220,9 @@ fn copy(
             file.write_all(piece).map_err(io)?;
             hash.update(&piece);
             done += count as u64;
-            progress(count as u64);
+            if !progress(count as u64) {
+                return Err(CreateError::Stopped);
+            }
         }
         file.sync_all().map_err(io)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -209,6 +230,32 @@ fn copy(
     }
     for (path, ..) in files {
         fs::rename(partial(path), path).map_err(|error| CreateError::io("rename", path, error))?;
+        unfinished.0.push(path.clone());
+    }
+    if let Some(sums) = sums {
+        unfinished.0.push(partial(sums));
+        write_new(sums, list.as_bytes()).map_err(|error| LayoutWriteError::io("write", sums, error))?;
+    }
+    unfinished.0.clear();
+    Ok(())
+}
+
+/// Removes what a killed run left of these names: nothing shows how much of it is right, and it takes room.
+fn remove_leftovers(path: &Path) -> Result<(), CreateError> {
+    if is_unfinished(path) {
+        return Err(CreateError::Unfinished(path.to_owned()));
+    }
+    let folder = folder_of(path);
+    let io = |error| CreateError::io("read", folder, error);
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    for entry in fs::read_dir(folder).map_err(io)? {
+        let path = entry.map_err(io)?.path();
+        let rest = path.file_name().and_then(|found| found.to_str()).and_then(|found| found.strip_prefix(name));
+        let Some(rest) = rest.and_then(|rest| rest.strip_suffix(".partial")) else { continue };
+        let ours = rest.is_empty() || rest == ".sha256" || rest.strip_prefix('.').is_some_and(is_part_number);
+        if ours && path.is_file() {
+            fs::remove_file(&path).map_err(|error| CreateError::io("remove", &path, error))?;
+        }
     }
     Ok(())
 }

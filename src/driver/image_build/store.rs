@@ -14,9 +14,9 @@ use super::base::Base;
 use super::error::BuildError;
 use super::made::{BuiltImage, LayerPlace};
 use crate::driver::bundle::{LayoutFolder, LayoutWriteError, Parts, RangeReader, format};
-use crate::driver::image_source::{BlobReader, ImageSource, SourceError};
+use crate::driver::image_source::{BlobReader, ImageSource, Reference, SourceError};
 use crate::driver::registry::push::BlobStore;
-use crate::model::oci::{Descriptor, Digest};
+use crate::model::oci::{Descriptor, Digest, OciManifest};
 
 /// So often a blob is asked for again without a byte more than before.
 const ATTEMPTS: u32 = 4;
@@ -221,4 +221,38 @@ impl BlobStore for BuiltStore<'_> {
         let found = found.or_else(|| self.base(digest).map(|base| base.manifest.bytes.clone()));
         Box::pin(async move { found.ok_or_else(|| io::ErrorKind::NotFound.into()) })
     }
+}
+
+/// As a source its one image has every name: who makes an offline bundle of it says which.
+impl ImageSource for BuiltStore<'_> {
+    fn manifest<'a>(
+        &'a self,
+        repository: &'a str,
+        reference: &'a Reference,
+    ) -> BoxFuture<'a, Result<Option<OciManifest>, SourceError>> {
+        let digest = match reference {
+            Reference::Tag(_) => self.made.top.digest,
+            Reference::Digest(digest) => *digest,
+        };
+        let read = self.held(digest).map(|bytes| OciManifest::parse(bytes.clone(), None)).transpose();
+        Box::pin(async move { read.map_err(|error| unread(reference.of(repository), error)) })
+    }
+
+    fn blob<'a>(
+        &'a self,
+        _repository: &'a str,
+        blob: &'a Descriptor,
+        offset: u64,
+    ) -> BoxFuture<'a, Result<BlobReader, SourceError>> {
+        let opened = self.open(blob.digest, offset);
+        Box::pin(async move { opened.await.map_err(|error| unread(format!("blob {}", blob.digest), error)) })
+    }
+
+    fn referrers<'a>(&'a self, _: &'a str, _: Digest) -> BoxFuture<'a, Result<Vec<Descriptor>, SourceError>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+fn unread(what: String, error: impl std::error::Error + Send + Sync + 'static) -> SourceError {
+    SourceError { what, source_name: "the image that was made".to_owned(), source: Box::new(error) }
 }

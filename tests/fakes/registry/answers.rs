@@ -87,10 +87,16 @@ pub(super) async fn answer(fake: &FakeRegistry, request: Request<Body>, index: u
         return upload(fake, request, &repository, &id, index).await;
     }
     if let Some((repository, digest)) = rest.split_once("/blobs/") {
+        if request.method() == "GET" && fake.with(|state| state.faults.hangs) == digest.parse().ok() {
+            std::future::pending::<()>().await;
+        }
         return Ok(fake.with(|state| blob(state, &request, repository, digest)));
     }
     if let Some((repository, reference)) = rest.split_once("/manifests/") {
         let (repository, reference) = (repository.to_owned(), reference.to_owned());
+        if reference.ends_with(".sig") && fake.with(|state| state.faults.no_signatures) {
+            return Ok(error(403, "DENIED", "denied"));
+        }
         let method = request.method().to_string();
         let kind = header(request.headers(), "content-type").unwrap_or_default();
         let body = axum::body::to_bytes(request.into_body(), 8 << 20).await.map_err(io::Error::other)?;

@@ -121,6 +121,10 @@ pub(crate) struct Faults {
     pub(crate) blobs_at: Option<String>,
     /// After how many bytes downloads break off.
     pub(crate) cut_downloads: Vec<u64>,
+    /// Downloads of this blob are never answered.
+    pub(crate) hangs: Option<Digest>,
+    /// Tags of signatures get 403.
+    pub(crate) no_signatures: bool,
     /// Ranges are not understood.
     pub(crate) no_ranges: bool,
     pub(crate) least_chunk: Option<u64>,

@@ -1,6 +1,7 @@
 //! What is answered to a request.
 
 use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures::TryStreamExt as _;
@@ -122,7 +123,8 @@ fn manifest(served: &ServedBundle, digest: Digest) -> Result<Response<Body>, Ref
     if !served.bundle.layout().blobs.contains_key(&digest) {
         return Err(UNKNOWN_MANIFEST);
     }
-    let bytes = served.bundle.manifest(digest).map_err(|_| DAMAGED)?.bytes;
+    let read = served.bundle.manifest(digest).inspect_err(|error| served.notices.blob(digest, error));
+    let bytes = read.map_err(|_| DAMAGED)?.bytes;
     let mut response = bytes_of(bytes, kind);
     set(&mut response, "docker-content-digest", &digest.to_string());
     Ok(response)
@@ -143,8 +145,8 @@ fn blob(served: &ServedBundle, digest: Digest, range: Option<&HeaderValue>) -> R
     let stream = served.bundle.stream(digest, from).map_err(|_| UNKNOWN_BLOB)?;
     // The whole of a blob that is damaged is handed to nobody.
     let body = match status {
-        StatusCode::OK => streamed(Checked::new(stream, digest, size)),
-        _ => streamed(stream.take(to - from)),
+        StatusCode::OK => streamed(served, digest, Checked::new(stream, digest, size)),
+        _ => streamed(served, digest, stream.take(to - from)),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -245,8 +247,10 @@ fn full(bytes: Vec<u8>) -> Body {
     Full::new(Bytes::from(bytes)).map_err(|never| match never {}).boxed_unsync()
 }
 
-fn streamed(reader: impl AsyncRead + Send + 'static) -> Body {
-    StreamBody::new(ReaderStream::with_capacity(reader, PIECE).map_ok(Frame::data)).boxed_unsync()
+fn streamed(served: &ServedBundle, digest: Digest, reader: impl AsyncRead + Send + 'static) -> Body {
+    let notices = Arc::clone(&served.notices);
+    let pieces = ReaderStream::with_capacity(reader, PIECE).inspect_err(move |error| notices.blob(digest, error));
+    StreamBody::new(pieces.map_ok(Frame::data)).boxed_unsync()
 }
 
 #[cfg(test)]

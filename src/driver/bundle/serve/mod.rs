@@ -2,7 +2,9 @@
 
 mod answer;
 mod idle;
+mod notice;
 mod server;
 mod shelf;
 
+pub use notice::ServeNotice;
 pub use server::{ServeError, Server};

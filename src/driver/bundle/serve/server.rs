@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,13 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 use super::answer::answer;
 use super::idle::Idle;
+use super::notice::ServeNotice;
 use super::shelf::ServedBundle;
 use crate::driver::bundle::read::Bundle;
 use crate::model::bounded;
@@ -80,14 +82,20 @@ impl Server {
         self.address
     }
 
+    /// What goes wrong from now on, each once.
+    #[must_use]
+    pub fn notices(&self) -> UnboundedReceiver<ServeNotice> {
+        self.served.notices.listen()
+    }
+
     /// Serves for ever. Dropped, it ends all connections.
     pub async fn run(self) {
         let turns = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
         loop {
             let Ok(turn) = Arc::clone(&turns).acquire_owned().await else { return };
-            let stream = match self.listener.accept().await {
-                Ok((stream, _)) => stream,
+            let (stream, peer) = match self.listener.accept().await {
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::debug!("failed to accept a connection: {error}");
                     tokio::time::sleep(PAUSE).await;
@@ -96,7 +104,7 @@ impl Server {
             };
             let (served, tls) = (Arc::clone(&self.served), self.tls.clone());
             connections.spawn(async move {
-                connection(stream, tls, served).await;
+                connection(stream, peer.ip(), tls, served).await;
                 drop(turn);
             });
             while connections.try_join_next().is_some() {}
@@ -104,15 +112,15 @@ impl Server {
     }
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, served: Arc<ServedBundle>) {
+async fn connection(stream: TcpStream, peer: IpAddr, tls: Option<TlsAcceptor>, served: Arc<ServedBundle>) {
     let _ = stream.set_nodelay(true);
     let stream = Idle::new(stream, IDLE_TIMEOUT);
     match tls {
         None => serve(stream, served).await,
         Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
             Ok(Ok(stream)) => serve(stream, served).await,
-            Ok(Err(error)) => tracing::debug!("TLS handshake failed: {error}"),
-            Err(_) => tracing::debug!("TLS handshake timed out after {}s", HEAD_TIMEOUT.as_secs()),
+            Ok(Err(error)) => served.notices.handshake(peer, error.to_string()),
+            Err(_) => served.notices.handshake(peer, format!("timed out after {}s", HEAD_TIMEOUT.as_secs())),
         },
     }
 }

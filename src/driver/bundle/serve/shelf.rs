@@ -1,7 +1,9 @@
 //! Which names an offline bundle is served under, and what they stand for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use super::notice::Notices;
 use crate::driver::bundle::closure;
 use crate::driver::bundle::read::Bundle;
 use crate::model::ImageName;
@@ -11,6 +13,8 @@ use crate::model::oci::Digest;
 /// An offline bundle with its names: each image by its path, and by its registry and path.
 pub(super) struct ServedBundle {
     pub(super) bundle: Bundle,
+    /// Where what goes wrong is said.
+    pub(super) notices: Arc<Notices>,
     repositories: BTreeMap<String, Repository>,
 }
 
@@ -65,7 +69,7 @@ impl ServedBundle {
                 }
             }
         }
-        Self { bundle, repositories }
+        Self { bundle, notices: Arc::default(), repositories }
     }
 
     /// A repository by its name. Whoever mirrors a registry says which one (`ns`), and gets that one's and no other's.
