@@ -230,7 +230,7 @@ async fn one_that_is_stopped_or_fails_resumes_by_the_same_command() {
     let plan: Value = serde_json::from_str(plan.lines().next().unwrap()).unwrap();
     assert_eq!(plan["plan"]["fetch_bytes"], 3_000_000, "{plan}");
     let (said, _) = ok(at, &create).await;
-    assert!(said.contains("were there already") && at.join("stopped.tar").exists(), "{said}");
+    assert!(said.contains("were already present") && at.join("stopped.tar").exists(), "{said}");
     // Before anything is written there is nothing to resume; and a trial ends as the real one would.
     let nowhere = ["create", "--from", &from, "--no-programs", "--output", "/proc/full.tar", "--dry-run"];
     let (code, _, err) = run(at, &nowhere).await;

@@ -310,6 +310,27 @@ fn lines(error: &HelmError) -> Vec<String> {
     }
 }
 
+/// `YAML parse error on chart/templates/file.yaml: … line 3`; the line is one of what was rendered.
+static NO_YAML: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"YAML parse error on [\w.-]+/((?:charts/[\w.-]+/)*templates/[\w./-]+):").ok());
+
+/// What windlass adds to every chart, and no author has a file of.
+const LIBRARY: &str = "charts/windlass/";
+
+/// What Helm says where a chart lacks something that the library needs, in which file, and what to add.
+const LACKS: [(&str, &str, &str); 2] = [
+    (
+        "no template \"windlass.",
+        "Chart.yaml",
+        "add `dependencies: [{name: windlass, version: \"0.1.0\", repository: \"file://../../library\"}]`; or the name is misspelt",
+    ),
+    (
+        "additional properties 'windlass'",
+        "values.schema.json",
+        "add `\"windlass\": {\"type\": \"object\"}` below `properties`: Helm gives every chart the values of those that it depends on",
+    ),
+];
+
 /// `chart/templates/file.yaml:3:4`, as Helm's errors have it.
 static IN_CHART: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"[\w.-]+/((?:charts/[\w.-]+/)*templates/[\w./-]+):(\d+)(?::(\d+))?").ok());
@@ -325,6 +346,12 @@ static QUOTED: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"'([^']+)'
 fn place(component: &Component, stderr: &[String], findings: &mut Findings) {
     let id = &component.id;
     let before = findings.0.len();
+    let chart = component.chart.as_ref().and_then(|chart| chart.path.as_deref()).unwrap_or("chart").trim_matches('/');
+    let lacks = LACKS.iter().find(|(text, ..)| stderr.iter().any(|line| line.contains(text)));
+    if let Some((text, file, fix)) = lacks {
+        findings.add(&format!("{id}/{chart}/{file}"), START, format!("helm template: {text}…; {fix}"));
+        return;
+    }
     let values = format!("{id}/{}", component.values.as_deref().unwrap_or("component.yaml"));
     let text = component.values_template.as_deref().unwrap_or_default();
     for line in stderr {
@@ -346,13 +373,15 @@ fn place(component: &Component, stderr: &[String], findings: &mut Findings) {
     let message: Vec<&str> = stderr.iter().map(|line| line.trim().trim_start_matches("Error: ")).collect();
     let message = message.join(" ");
     let message = message.strip_suffix("Use --debug flag to render out invalid YAML").unwrap_or(&message).trim();
-    let inside = IN_CHART.as_ref().and_then(|regex| regex.captures_iter(message).last());
-    let folder = component.chart.as_ref().and_then(|chart| chart.path.as_deref()).unwrap_or("chart");
+    // The innermost place that its author can change.
+    let own = |found: &regex::Captures<'_>| !found[1].starts_with(LIBRARY);
+    let inside = IN_CHART.as_ref().and_then(|regex| regex.captures_iter(message).filter(own).last());
+    let inside = inside.or_else(|| NO_YAML.as_ref()?.captures(message));
     let number = |at: usize| inside.as_ref().and_then(|found| found.get(at)?.as_str().parse::<usize>().ok());
     let (file, pos) = match &inside {
         Some(found) => {
             let pos = Pos { line: number(2).unwrap_or(1), column: number(3).unwrap_or(1) };
-            (format!("{id}/{}/{}", folder.trim_matches('/'), &found[1]), pos)
+            (format!("{id}/{chart}/{}", &found[1]), pos)
         }
         None => (format!("{id}/component.yaml"), START),
     };
@@ -402,7 +431,23 @@ mod tests {
         let found = placed(&["Error: execution error at (a/templates/cm.yaml:3:4): image is required"]);
         assert!(found[0].starts_with("a/chart/templates/cm.yaml:3:4: helm template: execution error"), "{found:?}");
         let found = placed(&["Error: YAML parse error on a/charts/b/templates/x.yaml: error converting YAML"]);
-        assert!(found[0].starts_with("a/component.yaml:1:1: helm template: YAML parse error"), "{found:?}");
+        assert!(
+            found[0].starts_with("a/chart/charts/b/templates/x.yaml:1:1: helm template: YAML parse error"),
+            "{found:?}"
+        );
+        let found = placed(&[
+            "Error: template: a/templates/web.yaml:20:8: executing \"a/templates/web.yaml\" at <include>: error calling include: \
+             a/charts/windlass/templates/_pods.tpl:44:21: nil pointer evaluating interface {}.x",
+        ]);
+        assert!(found[0].starts_with("a/chart/templates/web.yaml:20:8: helm template: "), "{found:?}");
+        let found =
+            placed(&["Error: a/templates/x.yaml:1:4: no template \"windlass.fullname\" associated with template"]);
+        assert!(
+            found[0].starts_with("a/chart/Chart.yaml:1:1: ") && found[0].contains("file://../../library"),
+            "{found:?}"
+        );
+        let found = placed(&[schema, "a:", "- at '': additional properties 'windlass' not allowed"]);
+        assert!(found[0].starts_with("a/chart/values.schema.json:1:1: "), "{found:?}");
         let found = placed(&["Error: parse error at (a/charts/b/templates/x.yaml:7): function \"no\" not defined"]);
         assert!(found[0].starts_with("a/chart/charts/b/templates/x.yaml:7:1: helm template: parse error"), "{found:?}");
     }

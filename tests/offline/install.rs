@@ -209,6 +209,11 @@ async fn what_has_become_of_a_half_sent_blob_is_noted() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_pull_login_that_ends_soon_is_a_hint() {
     let site = Site::new(GATE).await;
+    // It serves no kind.
+    for path in ["/api", "/apis"] {
+        let kinds = json!({"kind": "APIGroupDiscoveryList", "apiVersion": "apidiscovery.k8s.io/v2", "metadata": {}, "items": []});
+        site.api.objects().put(path, kinds);
+    }
     let registry = FakeRegistry::start().await;
     let encoded = |value: Value| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(value.to_string());
     let end = jiff::Timestamp::now().as_second() + 3600;

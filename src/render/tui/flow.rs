@@ -17,6 +17,13 @@ pub(super) fn back(state: &mut State) -> Vec<Intent> {
     Vec::new()
 }
 
+/// Goes to the screen that follows.
+pub(super) fn next(state: &mut State) {
+    if let Some(screen) = state.screen.beside(true) {
+        state.screen = screen;
+    }
+}
+
 /// Asks for the findings.
 pub(super) fn preflight(state: &mut State) -> Vec<Intent> {
     state.busy = Some((Word::RunningPreflight, state.now));

@@ -13,11 +13,11 @@ use crate::render::ComponentStatus;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
 use crate::render::tui::answering::{bundle_name, lacks};
-use crate::render::tui::flow::back;
+use crate::render::tui::flow::{back, next};
 use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::Glyph;
 use crate::render::tui::message::Intent;
-use crate::render::tui::state::{Screen, State, Tone};
+use crate::render::tui::state::{State, Tone};
 use crate::render::tui::view::{TextInput, View};
 use crate::render::tui::widgets::{LineEdit, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
@@ -86,7 +86,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
             if state.components.chosen.is_empty() {
                 state.notice = Some((Tone::Bad, state.look.say(Word::ChooseOne).to_owned()));
             } else {
-                state.screen = Screen::Profile;
+                next(state);
             }
             Vec::new()
         }

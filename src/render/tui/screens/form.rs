@@ -14,7 +14,7 @@ use crate::catalog::{Question, QuestionId, Widget};
 use crate::event::Status;
 use crate::render::paint::{Paint, Spans};
 use crate::render::tui::answering::{bundle_name, origin};
-use crate::render::tui::flow::{back, plan};
+use crate::render::tui::flow::{back, next, plan};
 use crate::render::tui::keymap::{Command, Scope, command as command_of};
 use crate::render::tui::look::Glyph;
 use crate::render::tui::message::Intent;
@@ -254,9 +254,8 @@ fn proceed(state: &mut State) -> Vec<Intent> {
         state.notice = Some((Tone::Bad, finding.to_string()));
         return Vec::new();
     }
-    let next = if state.screen == Screen::Questions { Screen::Images } else { Screen::Review };
-    state.screen = next;
-    match next {
+    next(state);
+    match state.screen {
         Screen::Review => plan(state),
         _ => ask_registry(state),
     }

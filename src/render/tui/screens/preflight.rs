@@ -8,11 +8,11 @@ use crate::model::preflight::{Finding, Report, Severity};
 use crate::render::language;
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::flow::{back, preflight};
+use crate::render::tui::flow::{back, next, preflight};
 use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::{Glyph, Look};
 use crate::render::tui::message::Intent;
-use crate::render::tui::state::{Screen, State, Tone};
+use crate::render::tui::state::{State, Tone};
 use crate::render::tui::view::View;
 use crate::render::tui::widgets::{put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
@@ -71,7 +71,7 @@ fn proceed(state: &mut State) -> Vec<Intent> {
         let message = fill(state.look.say(Word::ErrorsLeft), &[("count", &report.errors.to_string())]);
         state.notice = Some((Tone::Bad, message));
     }
-    state.screen = Screen::Components;
+    next(state);
     Vec::new()
 }
 

@@ -7,11 +7,11 @@ use super::common::page;
 use crate::catalog::{Profile, QuestionId};
 use crate::render::paint::{Paint, Spans};
 use crate::render::text;
-use crate::render::tui::flow::back;
+use crate::render::tui::flow::{back, next};
 use crate::render::tui::keymap::{Command, Scope};
 use crate::render::tui::look::Glyph;
 use crate::render::tui::message::Intent;
-use crate::render::tui::state::{Screen, State};
+use crate::render::tui::state::State;
 use crate::render::tui::view::{View, usual_keys};
 use crate::render::tui::widgets::{fill as across, put_all, row_of, rows, styled};
 use crate::render::tui::words::{Word, fill};
@@ -38,7 +38,7 @@ fn act(state: &mut State, command: Command) -> Vec<Intent> {
         Command::Toggle => choose(state),
         Command::Enter | Command::Continue => {
             choose(state);
-            state.screen = Screen::Questions;
+            next(state);
         }
         Command::Back => return back(state),
         _ => {}

@@ -406,3 +406,18 @@ fn the_row_of_a_transfer_says_how_fast_it_is() {
     let screen = shown(&state, (80, 24), false);
     assert!(screen.contains("/с, осталось "), "{screen}");
 }
+
+#[test]
+fn control_c_asks_first_and_then_shows_what_still_runs() {
+    let mut state = at_run(Lang::En, (80, 24), 6);
+    assert_eq!(press(&mut state, "^C"), []);
+    assert!(shown(&state, (80, 24), false).contains("No new steps will start"));
+    assert_eq!(press(&mut state, "n"), []);
+    assert_eq!(press(&mut state, "^C y"), [Intent::Stop]);
+    let at = made::at(9_000);
+    send(&mut state, BackendEvent::Event(crate::event::Envelope { seq: 99, at, event: Event::Stopping }));
+    assert_eq!(press(&mut state, "^C"), []);
+    assert!(shown(&state, (80, 24), false).contains("Still running: HDFS is ready"));
+    assert_eq!(press(&mut state, "^C").last(), Some(&Intent::Quit));
+    assert_eq!(press(&mut state, "Esc ^Z"), [Intent::Suspend]);
+}

@@ -10,8 +10,10 @@ type Make = fn(Lang, (u16, u16)) -> State;
 fn in_russian_no_screen_has_english() {
     let catalog = catalog();
     language::within(Lang::Ru, || language::learn(catalog.texts().filter_map(|text| text.pair("ru"))));
-    let makes: [(&str, Make); 7] = [
+    let makes: [(&str, Make); 9] = [
         ("cluster", state),
+        ("source", |lang, _| source::at_source(lang)),
+        ("offline bundle", |lang, _| source::with_bundle(lang, &source::HELD)),
         ("components", at_components),
         ("questions", at_questions),
         ("images", at_images),

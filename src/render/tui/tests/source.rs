@@ -6,7 +6,7 @@ use super::*;
 use crate::catalog::QuestionId;
 
 /// The screen, as it comes for a cluster whose answers name a registry.
-fn at_source(lang: Lang) -> State {
+pub(super) fn at_source(lang: Lang) -> State {
     let mut state = state(lang, (80, 24));
     let reachable = TargetState::Reachable("v1.34.4".into(), Some(1));
     send(&mut state, BackendEvent::Targets(vec![target("windlass-sandbox", true, reachable)]));
@@ -51,7 +51,7 @@ fn answer(state: &mut State, news: SourceEvent) -> Vec<Intent> {
 }
 
 /// With an offline bundle that was named and opened, and the registry's answer.
-fn with_bundle(lang: Lang, components: &[&str]) -> State {
+pub(super) fn with_bundle(lang: Lang, components: &[&str]) -> State {
     let mut state = at_source(lang);
     assert_eq!(press(&mut state, "Home Down Down Space"), []);
     press(&mut state, "Enter");
@@ -65,7 +65,7 @@ fn with_bundle(lang: Lang, components: &[&str]) -> State {
     state
 }
 
-const HELD: [&str; 3] = ["hdfs", "livy", "spark-history-server"];
+pub(super) const HELD: [&str; 3] = ["hdfs", "livy", "spark-history-server"];
 
 #[test]
 fn one_key_continues_where_nothing_is_to_be_chosen() {
