@@ -124,7 +124,7 @@ fn options_of_the_command_line_fill_the_screen_in_and_come_out_again() {
     assert_eq!(state.offline_flags(), "");
     assert_eq!(state.draft.answers.get("platform", "registry").text(), None, "each from where it is published");
     press(&mut state, "Home Down Down Space");
-    assert_eq!(state.offline_flags(), all, "the registry is named as before");
+    assert_eq!(state.offline_flags(), both, "the registry is named as before");
 }
 
 #[test]
