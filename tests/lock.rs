@@ -36,7 +36,7 @@ fn the_lock_of_the_repository_has_all_that_its_definitions_need() {
     assert_eq!(again.status.code(), Some(0), "{}", both(&again));
     let [is, was] = [folder.path().join("again.lock"), file].map(|path| std::fs::read_to_string(path).unwrap());
     assert_eq!(is, was, "run `windlass lock` at the top level");
-    assert!(again.stderr.starts_with(b"rendering "), "what takes seconds says so: {}", both(&again));
+    assert!(again.stderr.starts_with(b"releases to render "), "what takes seconds says so: {}", both(&again));
 }
 
 #[test]

@@ -4,9 +4,10 @@ import argparse, hashlib, json, os, pathlib, random, re, shutil, signal, subproc
 
 import registry
 from images import Images, entries, locked, path_of, pulled, tags
+from proxy import Proxy
 from registry import Failed, Registry, ask, run, say, wait_for
 
-HUB, SITE = "127.0.0.1:5001", "127.0.0.1:5002"
+HUB, SITE, PROXY = "127.0.0.1:5001", "127.0.0.1:5002", "127.0.0.1:5003"
 BOTH = ["--platform", "linux/amd64", "--platform", "linux/arm64"]
 # What is pulled from the hub, by the names that the lock has; the third is for one platform only.
 NAMES = ["docker.io/x/multi:1", "docker.io/x/zstd:1", "quay.io/y/docker:2", "quay.io/y/list:1"]
@@ -406,6 +407,42 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.trac
             # A part says nowhere what it is of: in the middle it is so many wrong bytes.
             refused(f"part {number + 1} of an older offline bundle", f"stale-{number}", nothing=number == 0)
 
+    # what is between a push and a registry
+
+    def faults(self):
+        """A proxy before the real registry that behaves badly: the push ends well, or says why, and what is there is right."""
+        self.hub.wipe()
+        Images(HUB, self.args.seed).all(8 * MIB)
+        bundle = self.work / "faults.tar"
+        self.windlass(*self.create(bundle, *BOTH[:2]))
+        digests = locked(bundle)
+        proxy = Proxy(int(PROXY.split(":")[1]), SITE)
+        for what, fault, number, times in (
+            ("413 above 2 MiB, before the body is read", "limit", 2 * MIB, 1 << 30),
+            ("504 after the last byte, which the registry has taken", "lost", None, 3),
+            ("resets after 1 MiB, three of them", "reset", MIB, 3),
+            ("cuts after the same time, whatever was sent", "cut", 1.0, 1 << 30),
+            ("2 MiB a second", "slow", 2 * MIB, 1 << 30),
+            ("401 for every mount", "mount", None, 1 << 30),
+            ("429 with Retry-After, five of them", "busy", None, 5),
+            ("500, three of them", "broken", None, 3),
+        ):
+            self.site.wipe()
+            shutil.rmtree(self.home / ".local", ignore_errors=True)
+            proxy.does(fault, number, times)
+            self.windlass("push", bundle, "--registry", f"{PROXY}/mirror")
+            self.need(proxy.hits > 0, f"{what}: it never happened")
+            hits = proxy.hits
+            proxy.does(None)
+            for name, digest in digests.items():
+                repository, tag = path_of(name)
+                found = registry.digest_of_tag(SITE, f"mirror/{repository}", tag)
+                self.need(found == digest, f"{what}: {name} is {found}")
+                self.need(pulled(SITE, f"mirror/{repository}", tag) == pulled(HUB, repository, digest), f"{what}: {name} names other digests than the hub's")
+            text = self.windlass("push", bundle, "--registry", f"{PROXY}/mirror")
+            self.need("nothing to push" in text, f"{what}: again: {text}")
+            self.ok(f"{what} ({hits} times): pushed to the byte, and a second push has nothing to do")
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -414,7 +451,7 @@ def main():
     for name in "kills", "flips", "seed":
         parser.add_argument("--" + name, type=int, required=True)
     args = parser.parse_args()
-    known = ["readers", "kills", "damage"]
+    known = ["readers", "kills", "faults", "damage"]
     wanted = args.only.split(",")
     if set(wanted) - set(known):
         print(f"error: --only takes {', '.join(known)}", file=sys.stderr)
